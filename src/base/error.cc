@@ -1,0 +1,86 @@
+#include "base/error.h"
+
+#include <array>
+
+namespace ctclip {
+namespace {
+
+constexpr std::array kCodes = {
+    CodeInfo{Code::missing_file_field, "missing_file_field", Fault::bad_request,
+             "the multipart form has no field 'file'"},
+    CodeInfo{Code::bad_multipart, "bad_multipart", Fault::bad_request,
+             "the body is no well-formed multipart/form-data"},
+    CodeInfo{Code::bad_parameter, "bad_parameter", Fault::bad_request,
+             "a query parameter or form field has a value that is not allowed"},
+    CodeInfo{Code::empty_upload, "empty_upload", Fault::bad_request, "the file has no bytes"},
+    CodeInfo{Code::unsupported_format, "unsupported_format", Fault::bad_request,
+             "neither ZIP nor NIfTI nor DICOM"},
+    CodeInfo{Code::damaged_archive, "damaged_archive", Fault::bad_request,
+             "the ZIP archive is truncated or its data do not match its checksums"},
+    CodeInfo{Code::encrypted_archive, "encrypted_archive", Fault::bad_request,
+             "the ZIP archive is protected by a password"},
+    CodeInfo{Code::not_found, "not_found", Fault::bad_request, "there is nothing at this path"},
+    CodeInfo{Code::method_not_allowed, "method_not_allowed", Fault::bad_request,
+             "the path exists, but not for this HTTP method"},
+    CodeInfo{Code::upload_too_large, "upload_too_large", Fault::too_large,
+             "the upload has more bytes than the limit"},
+    CodeInfo{Code::inflated_too_large, "inflated_too_large", Fault::too_large,
+             "the archive inflates to more bytes than the limit"},
+    CodeInfo{Code::too_many_entries, "too_many_entries", Fault::too_large,
+             "the archive or folder has more files than the limit"},
+    CodeInfo{Code::too_many_slices, "too_many_slices", Fault::too_large,
+             "the series has more slices than the limit"},
+    CodeInfo{Code::image_too_large, "image_too_large", Fault::too_large,
+             "rows, columns or voxels are over the limit"},
+    CodeInfo{Code::no_dicom, "no_dicom", Fault::unprocessable, "no DICOM image was found"},
+    CodeInfo{Code::too_few_slices, "too_few_slices", Fault::unprocessable,
+             "no series has enough valid slices"},
+    CodeInfo{Code::not_ct, "not_ct", Fault::unprocessable, "the images are not CT"},
+    CodeInfo{Code::no_axial_series, "no_axial_series", Fault::unprocessable,
+             "only localizers, derived images or series that are not axial"},
+    CodeInfo{Code::series_not_found, "series_not_found", Fault::unprocessable,
+             "the series asked for is not in the study or is no candidate"},
+    CodeInfo{Code::missing_geometry, "missing_geometry", Fault::unprocessable,
+             "position, orientation or spacing is absent or makes no sense"},
+    CodeInfo{Code::inconsistent_geometry, "inconsistent_geometry", Fault::unprocessable,
+             "the slices do not form one volume"},
+    CodeInfo{Code::gantry_tilt, "gantry_tilt", Fault::unprocessable,
+             "the slices are sheared against the axis they are stacked along"},
+    CodeInfo{Code::uneven_spacing, "uneven_spacing", Fault::unprocessable,
+             "the distance between slices changes more than resampling can mend"},
+    CodeInfo{Code::missing_slices, "missing_slices", Fault::unprocessable,
+             "more than one slice in a row is missing"},
+    CodeInfo{Code::undecodable_pixels, "undecodable_pixels", Fault::unprocessable,
+             "pixel data of the chosen series cannot be decoded"},
+    CodeInfo{Code::damaged_nifti, "damaged_nifti", Fault::unprocessable,
+             "the NIfTI header or data are damaged or unsupported"},
+    CodeInfo{Code::no_lungs, "no_lungs", Fault::unprocessable,
+             "no lungs, or only a sliver of them, are in the image"},
+    CodeInfo{Code::queue_full, "queue_full", Fault::busy, "too many studies are waiting"},
+    CodeInfo{Code::starting, "starting", Fault::unavailable, "the models are still being loaded"},
+    CodeInfo{Code::shutting_down, "shutting_down", Fault::unavailable,
+             "the service finishes what runs and takes nothing new"},
+    CodeInfo{Code::disk_full, "disk_full", Fault::unavailable,
+             "too little disk space for an upload"},
+    CodeInfo{Code::cancelled, "cancelled", Fault::cancelled, "the client went away"},
+    CodeInfo{Code::usage, "usage", Fault::usage, "wrong options"},
+    CodeInfo{Code::bad_model, "bad_model", Fault::bad_model,
+             "a checkpoint, vocabulary or LightGBM model is damaged or does not fit"},
+    CodeInfo{Code::internal, "internal", Fault::internal, "an error of the program"},
+};
+
+constexpr bool in_order() {
+  for (std::size_t i = 0; i < kCodes.size(); ++i) {
+    if (kCodes[i].code != static_cast<Code>(i)) return false;
+  }
+  return true;
+}
+static_assert(in_order(), "kCodes stands in the order of Code");
+static_assert(kCodes.size() == static_cast<std::size_t>(Code::internal) + 1);
+
+}  // namespace
+
+std::span<const CodeInfo> all_codes() { return kCodes; }
+const CodeInfo& info(Code code) { return kCodes[static_cast<std::size_t>(code)]; }
+
+}  // namespace ctclip

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "base/error.h"
+#include "base/watch.h"
+#include "study/study.h"
+
+namespace ctclip {
+
+struct AnalysisRequest {
+  std::filesystem::path input;  ///< a ZIP, folder, DICOM or NIfTI file
+  StudyOptions study;
+  std::optional<double> threshold;  ///< overrides the bundle's
+  bool details = false;
+};
+
+/// The answer's JSON, and the error that made it a Failure.
+struct Analysis {
+  nlohmann::ordered_json answer;
+  std::optional<Error> error;
+};
+
+/// A study in, an answer out. What `predict` and the service call; tests put something quicker in
+/// its place. Any number of threads may call it at once.
+class Analyser {
+ public:
+  virtual ~Analyser() = default;
+  /// Never throws for anything that is wrong with the study: that is an answer, too.
+  virtual Analysis analyse(const AnalysisRequest& request, Watch& watch) const = 0;
+};
+
+}  // namespace ctclip

@@ -1,0 +1,29 @@
+#include "server/status.h"
+
+namespace ctclip {
+
+Status status_of(Fault fault) {
+  switch (fault) {
+    case Fault::bad_request:
+      return {400, 1};
+    case Fault::too_large:
+      return {413, 1};
+    case Fault::unprocessable:
+      return {422, 1};
+    case Fault::busy:
+      return {429, 1};
+    case Fault::unavailable:
+      return {503, 1};
+    case Fault::cancelled:
+      return {499, 1};
+    case Fault::usage:
+      return {500, 2};
+    case Fault::bad_model:
+      return {500, 2};
+    case Fault::internal:
+      return {500, 1};
+  }
+  return {500, 1};
+}
+
+}  // namespace ctclip

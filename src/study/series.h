@@ -1,0 +1,46 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "study/limits.h"
+#include "study/slice.h"
+
+namespace ctclip {
+
+enum class KernelClass { lung, standard, other };
+
+/// A series of the study and what was thought of it.
+struct Series {
+  std::string study_uid, series_uid, modality, kernel, body_part;
+  KernelClass kernel_class = KernelClass::other;
+  int32_t rows = 0, columns = 0;
+  std::vector<std::size_t>
+      slices;  ///< indices into Contents::slices, valid ones, duplicates dropped
+  int64_t duplicates = 0, invalid = 0;
+  bool candidate = false;
+  bool chosen = false;
+  std::string reason;  ///< why it was or was not taken, one sentence
+};
+
+struct Choice {
+  std::vector<Series> series;         ///< every series, best first
+  std::optional<std::size_t> chosen;  ///< index into `series`
+  std::optional<Error> refusal;       ///< set where nothing was chosen: what `predict` answers
+  std::vector<std::string>
+      warnings;  ///< other studies in the archive, a body part that is no chest, ...
+};
+
+/// Kernel class by ConvolutionKernel, else FilterType. The vendors' names and their sources stand
+/// in series.cc.
+KernelClass classify_kernel(std::span<const std::string> convolution_kernel,
+                            const std::string& filter_type);
+
+/// Choice as in service.md "Study to volume" 3 and 4; never depends on the order of the files.
+/// `series_uid` overrides the choice (it must be a candidate); empty for none.
+Choice choose_series(const Contents& contents, const Limits& limits, const std::string& series_uid);
+
+}  // namespace ctclip

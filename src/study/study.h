@@ -1,0 +1,38 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/parallel.h"
+#include "base/watch.h"
+#include "study/assemble.h"
+#include "study/limits.h"
+#include "study/lungs.h"
+#include "study/series.h"
+
+namespace ctclip {
+
+struct StudyOptions {
+  Limits limits;
+  std::string series_uid;    ///< overrides the choice; empty for none
+  bool any_anatomy = false;  ///< leave out the lungs check (and say so in the warnings)
+};
+
+/// Everything that is known of a study besides its voxels. UIDs are empty for NIfTI.
+struct StudyFacts {
+  std::string study_uid, series_uid;
+  std::string format;  ///< "zip", "folder", "dicom", "nifti"
+  Contents contents;   ///< slices' headers, counts of what was passed over
+  Choice choice;
+  std::vector<std::string> warnings;
+  Lungs lungs;
+};
+
+/// From bytes to Volume: source, scan, choice, assembly, lungs. `facts` is filled as far as it came
+/// even when this throws, so that a Failure can name the study. Throws Error with any code of the
+/// study side.
+Volume load_study(const std::filesystem::path& input, const StudyOptions& options, ThreadPool& pool,
+                  Watch& watch, StudyFacts& facts);
+
+}  // namespace ctclip
