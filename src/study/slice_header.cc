@@ -4,7 +4,9 @@
 #include <dcmtk/dcmdata/dctk.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <utility>
 
 #include "study/attributes.h"
@@ -45,6 +47,24 @@ Attributes frame_attributes(DcmItem& dataset, DcmItem* frame) {
   append_groups(items, item_of(dataset, DCM_SharedFunctionalGroupsSequence, 0));
   items.push_back(&dataset);
   return Attributes(std::move(items));
+}
+
+/// Enhanced images name the body part by a code: "Chest" of FrameAnatomySequence.
+std::string coded_body_part(DcmItem* groups) {
+  if (groups == nullptr) return {};
+  DcmItem* anatomy = item_of(*groups, DCM_FrameAnatomySequence, 0);
+  DcmItem* region = anatomy == nullptr ? nullptr : item_of(*anatomy, DCM_AnatomicRegionSequence, 0);
+  if (region == nullptr) return {};
+  std::string name = Attributes({region}).text(DCM_CodeMeaning);
+  std::ranges::transform(name, name.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  return name;
+}
+
+std::string frame_body_part(DcmItem& dataset, DcmItem* frame) {
+  const std::string own = coded_body_part(frame);
+  return own.empty() ? coded_body_part(item_of(dataset, DCM_SharedFunctionalGroupsSequence, 0))
+                     : own;
 }
 
 int32_t short_or_zero(const Attributes& attributes, const DcmTagKey& tag) {
@@ -187,6 +207,7 @@ std::vector<Slice> read_slices(const DicomReader& reader, std::size_t file, cons
   while ((item = per_frame->nextInContainer(item)) != nullptr) {
     auto* frame = static_cast<DcmItem*>(item);
     slices.push_back(read_slice(reader, frame_attributes(dataset, frame), file));
+    if (slices.back().body_part.empty()) slices.back().body_part = frame_body_part(dataset, frame);
     slices.back().frame = static_cast<int32_t>(slices.size()) - 1;
     slices.back().frames = static_cast<int32_t>(described);
   }
