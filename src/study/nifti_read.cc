@@ -284,13 +284,14 @@ Assembly read_nifti(const std::filesystem::path& path, const Limits& limits, Wat
   const NiftiHeader header = read_header(file);
   check_size(header, path, limits);
   Assembly assembly;
-  const Geometry geometry = plan(header, assembly.warnings);
+  Geometry geometry = plan(header, assembly.warnings);
   assembly.volume.hu = read_voxels(header, geometry, file, watch, assembly.warnings);
   for (std::size_t axis = 0; axis < 3; ++axis) {
     assembly.volume.spacing[axis] = static_cast<float>(geometry.spacing[axis]);
   }
   const Vec3 step = scale(header.frame.k, geometry.flip_slices ? -1 : 1);
   assembly.volume.to_patient = to_patient(geometry, step, header.size[1], header.size[0]);
+  assembly.geometry = std::move(geometry);
   return assembly;
 }
 
