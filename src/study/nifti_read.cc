@@ -57,8 +57,12 @@ class GzipFile {
     std::array<std::byte, 4096> rest;
     for (int i = 0; i < 256; ++i) {
       const int count = gzread(file_.get(), rest.data(), rest.size());
-      if (count < 0) {
-        throw Error(Code::damaged_nifti, "The NIfTI file's data do not match their checksum.");
+      int status = Z_OK;
+      gzerror(file_.get(),
+              &status);  // a file without its checksum ends like a whole one but for this
+      if (count < 0 || status != Z_OK) {
+        throw Error(Code::damaged_nifti,
+                    "The NIfTI file ends early or its data do not match their checksum.");
       }
       if (count == 0) return;
     }
