@@ -21,7 +21,7 @@ bool survives(const std::string& text) {
     std::vector<double> out(model.outputs());
     std::vector<int32_t> leaves(model.trees());
     std::vector<double> shap(model.outputs() * (model.features() + 1));
-    for (const double value : {0.0, -1.0, 1e300, INFINITY, std::nan("")}) {
+    for (const double value : {0.0, -1.0, 1e300, HUGE_VAL, std::nan("")}) {
       const std::vector<double> row(model.features(), value);
       model.probability(row, out);
       model.leaves(row, leaves);
@@ -113,7 +113,7 @@ TEST(Refused, WhatCannotBeRight) {
   expect_refused("max_feature_idx=2", "feature_names has 2 names");
   expect_refused("max_feature_idx=2147483647", "max_feature_idx");
   expect_refused("feature_names=a ", "empty name");
-  expect_refused("num_tree_per_iteration=2", "num_tree_per_iteration");
+  expect_refused("num_tree_per_iteration=2", "2 score(s)");
   expect_refused("num_tree_per_iteration=0", "expected 1 to");
   expect_refused("tree_sizes=1 1", "tree_sizes has 2 items");
   expect_refused("objective=nonsense", "objective");

@@ -103,6 +103,12 @@ class DicomBuilder {
     bytes_ = std::string(128, '\0') + "DICM";
     text(0x0002, 0x0010, "UI", transfer_syntax);
   }
+  /// Neither preamble nor meta header: elements to append to others.
+  static DicomBuilder elements() {
+    DicomBuilder builder;
+    builder.bytes_.clear();
+    return builder;
+  }
   DicomBuilder& text(uint16_t group, uint16_t element, std::string_view vr, std::string value) {
     if (value.size() % 2 != 0) value += vr == "UI" ? '\0' : ' ';
     return raw(group, element, vr, value);
@@ -146,8 +152,8 @@ struct CtHeader {
   std::string transfer_syntax = "1.2.840.10008.1.2.1";
   int32_t rows = 2, columns = 3, samples = 1;
   int32_t bits_allocated = 16, bits_stored = 16, high_bit = 15, is_signed = 0;
-  std::string photometric = "MONOCHROME2", frames, slope = "1", intercept = "-1024";
-  std::optional<int32_t> padding, padding_limit;
+  std::string photometric = "MONOCHROME2", frames = "", slope = "1", intercept = "-1024";
+  std::optional<int32_t> padding = {}, padding_limit = {};
 };
 
 /// Everything before PixelData.

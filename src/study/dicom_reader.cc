@@ -49,7 +49,8 @@ void DicomReader::parse() {
   if (!stream.problem().empty()) {
     problem_ = stream.problem();
   } else if (result.bad()) {
-    problem_ = stream.eos() ? "its header is cut off" : "its header is damaged";
+    const bool cut_off = stream.eos() || result == EC_StreamNotifyClient;
+    problem_ = cut_off ? "its header is cut off" : "its header is damaged";
   } else {
     find_pixels();
   }
