@@ -143,9 +143,11 @@ void write_vocabulary(const std::filesystem::path& path, std::size_t size) {
   if (!out) throw Error(Code::internal, path.string() + ": cannot be written");
 }
 
-/// The golden ctclip_tiny's size.
-CtClipShape small_shape() {
+}  // namespace
+
+CtClipShape random_bundle_shape(bool full_size) {
   CtClipShape shape;
+  if (full_size) return shape;
   shape.dim = 64;
   shape.depth = 2;
   shape.heads = 4;
@@ -160,14 +162,12 @@ CtClipShape small_shape() {
   return shape;
 }
 
-}  // namespace
-
 void write_random_bundle(const std::filesystem::path& folder, bool full_size, uint64_t seed,
                          ThreadPool& pool) {
   std::error_code failure;
   std::filesystem::create_directories(folder, failure);
   if (failure) throw Error(Code::internal, folder.string() + ": " + failure.message());
-  const CtClipShape shape = full_size ? CtClipShape{} : small_shape();
+  const CtClipShape shape = random_bundle_shape(full_size);
   const auto fill = [&](const TensorSpec& spec, std::span<std::byte> bytes) {
     fill_tensor(spec, bytes, seed, pool);
   };

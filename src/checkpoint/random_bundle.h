@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "checkpoint/layouts.h"
+
 namespace ctclip {
 
 class ThreadPool;
@@ -10,6 +12,9 @@ class ThreadPool;
 inline constexpr const char* kCtClipFile = "CT_VocabFine_v2.pt";
 inline constexpr const char* kSupervisedFile = "supervised_model.pt";
 inline constexpr const char* kVocabularyFile = "vocab.txt";
+
+/// The clinical model's sizes, or those of the golden ctclip_tiny.
+CtClipShape random_bundle_shape(bool full_size);
 
 /// Writes CT_VocabFine_v2.pt, supervised_model.pt (1.77 GB each where `full_size`, else a few MB of
 /// the same structure) and vocab.txt into a folder that is made where it is missing. The weights

@@ -54,9 +54,9 @@ std::vector<Series> judge_all(const Contents& contents, const Limits& limits) {
 
 /// "lung kernel FC51, 143 slices"
 std::string describe(const Series& series) {
-  const std::string kernel = series.kernel.empty() ? "" : " " + printable(series.kernel);
-  return fmt::format("{}{}, {}", name_of(series.kernel_class), kernel,
-                     counted(static_cast<int64_t>(series.slices.size()), "slice"));
+  const std::string slices = counted(static_cast<int64_t>(series.slices.size()), "slice");
+  if (series.kernel.empty()) return fmt::format("no kernel named, {}", slices);
+  return fmt::format("{} {}, {}", name_of(series.kernel_class), printable(series.kernel), slices);
 }
 
 std::string why_not(const Series& series, const Series& chosen, bool asked_for) {

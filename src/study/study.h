@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,9 +30,9 @@ struct StudyFacts {
   Lungs lungs;
 };
 
-/// From bytes to Volume: source, scan, choice, assembly, lungs. `facts` is filled as far as it came
-/// even when this throws, so that a Failure can name the study. Throws Error with any code of the
-/// study side.
+/// From bytes to Volume: source, scan, choice, assembly, lungs; the stages of `watch` are "scan",
+/// "decode" and "lungs". `facts` is filled as far as it came even when this throws, so that a
+/// Failure can name the study. Throws Error with any code of the study side.
 Volume load_study(const std::filesystem::path& input, const StudyOptions& options, ThreadPool& pool,
                   Watch& watch, StudyFacts& facts);
 
