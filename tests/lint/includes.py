@@ -14,7 +14,8 @@ ALLOWED = {
     "checkpoint": ["base", "study/source.h"],
     "nn": ["base"],
     "models": ["base", "checkpoint", "nn"],
-    "detectors": ["base", "checkpoint/checkpoint.h", "models", "nn", "study/volume.h"],
+    "detectors": ["base", "checkpoint/checkpoint.h", "checkpoint/layouts.h", "models", "nn",
+                  "study/volume.h"],
     "fusion": ["base", "checkpoint", "detectors/scores.h"],
     "pipeline": ["base", "checkpoint", "detectors", "fusion", "nn", "study"],
     # Of the study only what pipeline/analyser.h shows, and what an upload is.
