@@ -31,9 +31,10 @@ void Jobs::Place::progress(uint64_t bytes) {
   jobs_->renew(*lease_);
 }
 
-Jobs::Jobs(int runners, int waiting)
+Jobs::Jobs(int runners, int waiting, std::chrono::milliseconds lease)
     : runners_limit_(static_cast<std::size_t>(std::max(runners, 1))),
-      waiting_limit_(static_cast<std::size_t>(std::max(waiting, 0))) {
+      waiting_limit_(static_cast<std::size_t>(std::max(waiting, 0))),
+      lease_(lease) {
   for (std::size_t i = 0; i < runners_limit_; ++i) threads_.emplace_back([this] { work(); });
 }
 
@@ -88,7 +89,7 @@ Jobs::Place Jobs::reserve() {
   Place place;
   place.jobs_ = this;
   place.lease_ = std::make_shared<Place::Lease>();
-  place.lease_->expires = Clock::now() + kLease;
+  place.lease_->expires = Clock::now() + lease_;
   leases_.push_back(place.lease_);
   return place;
 }
@@ -96,7 +97,7 @@ Jobs::Place Jobs::reserve() {
 void Jobs::renew(Place::Lease& lease) {
   const std::lock_guard lock(mutex_);
   // One that has lapsed may be somebody else's place by now.
-  if (lease.expires >= Clock::now()) lease.expires = Clock::now() + kLease;
+  if (lease.expires >= Clock::now()) lease.expires = Clock::now() + lease_;
 }
 
 std::shared_ptr<Job> Jobs::submit(Place place, SpoolFile upload, AnalysisRequest request,

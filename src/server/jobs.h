@@ -34,12 +34,15 @@ struct Job {
 /// cannot hold the queue, and a quick one is never refused after its upload.
 class Jobs {
  public:
-  static constexpr std::chrono::seconds kLease{15};
+  static constexpr std::chrono::milliseconds kLease{15'000};
   static constexpr uint64_t kLeaseBytes = uint64_t{4} << 20;
 
   /// A reserved place; given back when it goes away.
   class Place {
    public:
+    Place() = default;
+    Place(Place&&) = default;
+    Place& operator=(Place&&) = default;
     /// Bytes of the upload that have come.
     void progress(uint64_t bytes);
 
@@ -54,7 +57,7 @@ class Jobs {
   };
 
   /// `runners` studies in the analyser at once, `waiting` more before 429.
-  Jobs(int runners, int waiting);
+  Jobs(int runners, int waiting, std::chrono::milliseconds lease = kLease);
   /// Cancels what runs and waits.
   ~Jobs();
   Jobs(const Jobs&) = delete;
@@ -92,6 +95,7 @@ class Jobs {
   bool has_room();
 
   const std::size_t runners_limit_, waiting_limit_;
+  const std::chrono::milliseconds lease_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::shared_ptr<const Analyser> analyser_;
