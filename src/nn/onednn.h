@@ -1,0 +1,23 @@
+#pragma once
+
+#include <dnnl.hpp>
+
+namespace ctclip::nn {
+
+/// The CPU engine of oneDNN and this thread's stream. From the first call on, oneDNN's OpenMP
+/// regions that this thread opens have one thread (see Engine). Every oneDNN call and primitive is
+/// made after it.
+const dnnl::engine& onednn_engine();
+dnnl::stream& onednn_stream();
+
+/// Runs the primitive on this thread, scratch memory included.
+void execute(const dnnl::primitive& primitive,
+             const std::unordered_map<int, dnnl::memory>& arguments);
+
+/// y = a b with float32 matrices described by strides; what differs in oneDNN 3 stands behind
+/// these.
+dnnl::matmul::primitive_desc matmul_f32(const dnnl::memory::desc& a, const dnnl::memory::desc& b,
+                                        const dnnl::memory::desc& bias, const dnnl::memory::desc& c,
+                                        bool add_to_c);
+
+}  // namespace ctclip::nn
