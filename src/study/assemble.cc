@@ -125,7 +125,7 @@ Vec3 step_between_slices(const Contents& contents, const Geometry& geometry) {
 
 Assembly assemble(const Source& source, const Contents& contents, const Series& series,
                   const Limits& limits, ThreadPool& pool, Watch& watch) {
-  const Geometry geometry = plan_geometry(contents, series, limits);
+  Geometry geometry = plan_geometry(contents, series, limits);
   Placer placer(geometry, series.rows, series.columns);
   const std::vector<Batch> work = batches(contents, geometry);
   pool.run(static_cast<int64_t>(work.size()), [&](int64_t i) {
@@ -141,6 +141,7 @@ Assembly assemble(const Source& source, const Contents& contents, const Series& 
   }
   assembly.volume.to_patient =
       to_patient(geometry, step_between_slices(contents, geometry), series.rows, series.columns);
+  assembly.geometry = std::move(geometry);
   return assembly;
 }
 

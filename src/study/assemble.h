@@ -13,12 +13,6 @@
 
 namespace ctclip {
 
-struct Assembly {
-  Volume volume;
-  std::vector<std::string>
-      warnings;  ///< a slice that was filled in, a tilt within tolerance, a flip, ...
-};
-
 /// The plan without the pixels: order along the normal, spacing, gaps, tilt. `inspect` shows it,
 /// `assemble` follows it.
 struct Geometry {
@@ -31,6 +25,13 @@ struct Geometry {
   bool resampled = false;         ///< uneven within tolerance, or one slice missing
   bool flip_rows = false, flip_columns = false, flip_slices = false, transposed = false;
   std::vector<std::string> warnings;
+};
+
+struct Assembly {
+  Volume volume;
+  Geometry geometry;  ///< how it was made; of a NIfTI file without order and positions
+  std::vector<std::string>
+      warnings;  ///< a slice that was filled in, a tilt within tolerance, a flip, ...
 };
 
 /// How the slices of a candidate series make a volume.

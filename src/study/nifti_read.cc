@@ -57,8 +57,12 @@ class GzipFile {
     std::array<std::byte, 4096> rest;
     for (int i = 0; i < 256; ++i) {
       const int count = gzread(file_.get(), rest.data(), rest.size());
-      if (count < 0) {
-        throw Error(Code::damaged_nifti, "The NIfTI file's data do not match their checksum.");
+      int status = Z_OK;
+      gzerror(file_.get(),
+              &status);  // a file without its checksum ends like a whole one but for this
+      if (count < 0 || status != Z_OK) {
+        throw Error(Code::damaged_nifti,
+                    "The NIfTI file ends early or its data do not match their checksum.");
       }
       if (count == 0) return;
     }
@@ -284,13 +288,14 @@ Assembly read_nifti(const std::filesystem::path& path, const Limits& limits, Wat
   const NiftiHeader header = read_header(file);
   check_size(header, path, limits);
   Assembly assembly;
-  const Geometry geometry = plan(header, assembly.warnings);
+  Geometry geometry = plan(header, assembly.warnings);
   assembly.volume.hu = read_voxels(header, geometry, file, watch, assembly.warnings);
   for (std::size_t axis = 0; axis < 3; ++axis) {
     assembly.volume.spacing[axis] = static_cast<float>(geometry.spacing[axis]);
   }
   const Vec3 step = scale(header.frame.k, geometry.flip_slices ? -1 : 1);
   assembly.volume.to_patient = to_patient(geometry, step, header.size[1], header.size[0]);
+  assembly.geometry = std::move(geometry);
   return assembly;
 }
 

@@ -138,7 +138,7 @@ std::string printable(const std::string& text) {
   std::string safe = text.substr(0, 16);
   for (char& c : safe) {
     const bool fine = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-                      c == ' ' || c == '_' || c == '-' || c == '+' || c == '.';
+                      c == ' ' || c == '_' || c == '-' || c == '+' || c == '.' || c == '\\';
     if (!fine) c = '?';
   }
   return safe.empty() ? "(none)" : safe;

@@ -49,6 +49,8 @@ void choose(const StudyOptions& options, StudyFacts& facts) {
 
 Volume take(Assembly assembly, StudyFacts& facts) {
   append(facts.warnings, assembly.warnings);
+  facts.geometry = std::move(assembly.geometry);
+  facts.shape = assembly.volume.hu.shape();
   return std::move(assembly.volume);
 }
 
@@ -85,7 +87,7 @@ void require_lungs(const Volume& volume, const StudyOptions& options, Watch& wat
   }
   const auto stage = watch.stage("lungs");
   facts.lungs = find_lungs(volume);
-  if (!facts.lungs.present) throw Error(Code::no_lungs, facts.lungs.reason);
+  if (!facts.lungs->present) throw Error(Code::no_lungs, facts.lungs->reason);
 }
 
 }  // namespace

@@ -26,8 +26,10 @@ struct StudyFacts {
   std::string format;  ///< "zip", "folder", "dicom", "nifti"
   Contents contents;   ///< slices' headers, counts of what was passed over
   Choice choice;
-  std::vector<std::string> warnings;
-  Lungs lungs;
+  std::optional<Geometry> geometry;   ///< of the volume, once it was assembled
+  Shape shape;                        ///< slices, rows, columns of the volume, likewise
+  std::vector<std::string> warnings;  ///< all of them, those of `choice` included
+  std::optional<Lungs> lungs;         ///< once they were looked for
 };
 
 /// From bytes to Volume: source, scan, choice, assembly, lungs; the stages of `watch` are "scan",
