@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
@@ -36,8 +37,9 @@ class Checkpoint {
 
   /// Any dtype converted to float32 (float16 and bfloat16 exactly), strides resolved, row-major.
   virtual Tensor read(const std::string& name) const = 0;
-  /// The strings of a list beside the state dict: {"target_pathologies": ["cancer", ...]}; empty
-  /// where absent.
+  /// The strings of a list beside the state dict: {"target_pathologies": ["cancer", ...]}; in
+  /// safetensors a metadata string that holds a JSON list. Empty where absent; throws
+  /// Error{bad_model} where something else is there.
   virtual std::vector<std::string> strings(const std::string& key) const = 0;
 
  protected:
@@ -48,6 +50,7 @@ class Checkpoint {
 
 /// A scope of a checkpoint's names ("visual_transformer.vq.") from which layers take what they
 /// declare. Copies share one record of what was taken, so that leftovers can be refused by name.
+/// Thread-safe.
 class Weights {
  public:
   explicit Weights(std::shared_ptr<const Checkpoint> checkpoint, std::string prefix = "");
@@ -66,9 +69,13 @@ class Weights {
   const Checkpoint& checkpoint() const { return *checkpoint_; }
 
  private:
+  struct Taken {
+    std::mutex mutex;
+    std::set<std::string> names;
+  };
   std::shared_ptr<const Checkpoint> checkpoint_;
   std::string prefix_;
-  std::shared_ptr<std::set<std::string>> taken_;
+  std::shared_ptr<Taken> taken_;
 };
 
 }  // namespace ctclip

@@ -21,6 +21,7 @@ struct SliceStatistics {
 struct Scores {
   std::vector<PathologyScore> ctclip;      ///< softmax "is present" against "is not present"
   std::vector<PathologyScore> supervised;  ///< sigmoid
+  std::vector<float> ctclip_latent, supervised_latent;      ///< unit image latents
   std::optional<SliceStatistics> diffusion_classifier;      ///< probability of pathology
   std::optional<SliceStatistics> diffusion_reconstruction;  ///< L1 error
 };

@@ -1,0 +1,224 @@
+#include "models/ct_vit.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/error.h"
+#include "nn/kernels.h"
+
+namespace ctclip::models {
+namespace {
+
+constexpr int64_t kTokenRows = 144;
+constexpr int64_t kCodeBlock =
+    1024;  // similarities of 144 tokens with so many codes stay in the L2 cache
+
+CtVitGeometry require_whole_patches(const CtVitGeometry& g) {
+  const bool whole = g.patch > 0 && g.patch_frames > 0 && g.frames > 0 && g.height > 0 &&
+                     g.width > 0 && g.frames % g.patch_frames == 0 && g.height % g.patch == 0 &&
+                     g.width % g.patch == 0;
+  if (!whole) {
+    throw Error(
+        Code::bad_model,
+        fmt::format("geometry: a volume of {}x{}x{} does not divide into patches of {}x{}x{}",
+                    g.frames, g.height, g.width, g.patch_frames, g.patch, g.patch));
+  }
+  return g;
+}
+
+int64_t count_heads(const Weights& weights) {
+  return weights.shape("spatial_rel_pos_bias.net.2.weight").at(0);
+}
+
+}  // namespace
+
+PatchEmbedding::PatchEmbedding(const Weights& scope, const CtVitGeometry& geometry,
+                               const nn::Engine& engine)
+    : geometry_(geometry),
+      norm_in_(scope.scope("1"), geometry.patch_frames * geometry.patch * geometry.patch, 1e-5F),
+      linear_(take_linear(scope.scope("2"), norm_in_.dim(), -1, true, engine, kTokenRows)),
+      norm_out_(scope.scope("3"), linear_.out(), 1e-5F) {}
+
+void PatchEmbedding::gather(const Tensor& volume, int64_t token, float* patch) const {
+  const auto [grid_t, grid_h, grid_w] = geometry_.grid();
+  const int64_t side = geometry_.patch;
+  const int64_t frame = token / (grid_h * grid_w) * geometry_.patch_frames;
+  const int64_t row = token / grid_w % grid_h * side;
+  const int64_t column = token % grid_w * side;
+  for (int64_t f = frame; f < frame + geometry_.patch_frames; ++f) {
+    for (int64_t r = row; r < row + side; ++r, patch += side) {
+      const float* from = volume.data() + (f * geometry_.height + r) * geometry_.width + column;
+      std::copy_n(from, side, patch);
+    }
+  }
+}
+
+Tensor PatchEmbedding::operator()(const Tensor& volume, const Pass& pass) const {
+  const Grid grid = geometry_.grid();
+  const int64_t patch_size = norm_in_.dim();
+  Tensor tokens = Tensor::uninitialised({grid.t, grid.h * grid.w, dim()});
+  pass.engine.pool().run_blocks(grid.tokens(), kTokenRows, [&](int64_t begin, int64_t end) {
+    pass.watch.check();
+    auto patches = pass.work.borrow(kTokenRows * patch_size);
+    float* out = tokens.data() + begin * dim();
+    for (int64_t token = begin; token < end; ++token) {
+      gather(volume, token, patches.data() + (token - begin) * patch_size);
+    }
+    norm_in_(patches.data(), end - begin, patches.data());
+    linear_(patches.data(), end - begin, out);
+    norm_out_(out, end - begin, out);
+  });
+  return tokens;
+}
+
+Tensor position_bias(const Weights& scope, const Grid& grid, const nn::Engine& engine) {
+  const int64_t dim = scope.shape("net.0.0.weight").at(0);
+  const nn::Linear first = take_linear(scope.scope("net.0.0"), 2, dim, true, engine);
+  const nn::Linear second = take_linear(scope.scope("net.1.0"), dim, dim, true, engine);
+  const nn::Linear last = take_linear(scope.scope("net.2"), dim, -1, true, engine);
+  constexpr float kSlope = 0.1F;
+
+  const int64_t across = 2 * grid.w - 1;
+  const int64_t offsets = (2 * grid.h - 1) * across;
+  Tensor input = Tensor::uninitialised({offsets, 2});
+  const auto spread = [](int64_t d) {  // sign(d) ln(|d| + 1)
+    return std::copysign(std::log(static_cast<float>(std::abs(d)) + 1), static_cast<float>(d));
+  };
+  for (int64_t i = 0; i < offsets; ++i) {
+    input.data()[2 * i] = spread(i / across - (grid.h - 1));
+    input.data()[2 * i + 1] = spread(i % across - (grid.w - 1));
+  }
+  Tensor a = Tensor::uninitialised({offsets, dim});
+  Tensor b = Tensor::uninitialised({offsets, dim});
+  Tensor table = Tensor::uninitialised({offsets, last.out()});
+  first(input.data(), offsets, a.data());
+  nn::leaky_relu(a.data(), a.size(), kSlope);
+  second(a.data(), offsets, b.data());
+  nn::leaky_relu(b.data(), b.size(), kSlope);
+  last(b.data(), offsets, table.data());
+
+  const int64_t tokens = grid.h * grid.w;
+  Tensor bias = Tensor::uninitialised({last.out(), tokens, tokens});
+  engine.pool().run(last.out() * tokens, [&](int64_t row) {
+    const int64_t head = row / tokens;
+    const int64_t query = row % tokens;
+    for (int64_t key = 0; key < tokens; ++key) {
+      const int64_t down = query / grid.w - key / grid.w + grid.h - 1;
+      const int64_t right = query % grid.w - key % grid.w + grid.w - 1;
+      bias.data()[row * tokens + key] = table.data()[(down * across + right) * last.out() + head];
+    }
+  });
+  return bias;
+}
+
+CosineCodebook::CosineCodebook(const Weights& scope, int64_t dim, const nn::Engine& engine)
+    : codebook_(scope.take("embed", {1, -1, dim})) {
+  const int64_t codes = codebook_.dim(1);
+  codebook_ = std::move(codebook_).reshaped({codes, dim});
+  for (int64_t begin = 0; begin < codes; begin += kCodeBlock) {
+    const int64_t count = std::min(kCodeBlock, codes - begin);
+    Tensor unit = Tensor::uninitialised({count, dim});
+    std::copy_n(row(begin), unit.size(), unit.data());
+    nn::unit_heads(unit.data(), count, dim, 1, dim, nullptr);
+    blocks_.emplace_back(unit, Tensor(), engine, kTokenRows);
+  }
+}
+
+void CosineCodebook::nearest(const float* x, int64_t rows, int32_t* out, const Pass& pass) const {
+  const int64_t dim = codebook_.dim(1);
+  auto unit = pass.work.borrow(kTokenRows * dim);
+  auto similarity = pass.work.borrow(kTokenRows * std::min(kCodeBlock, codes()));
+  auto best = pass.work.borrow(kTokenRows);
+  std::copy_n(x, rows * dim, unit.data());
+  nn::unit_heads(unit.data(), rows, dim, 1, dim, nullptr);
+  std::fill_n(best.data(), rows, -INFINITY);
+  std::fill_n(out, rows, 0);
+  int64_t first = 0;
+  for (const nn::Linear& block : blocks_) {
+    block(unit.data(), rows, similarity.data());
+    for (int64_t r = 0; r < rows; ++r) {
+      const float* line = similarity.data() + r * block.out();
+      const int64_t index = nn::argmax(line, block.out());
+      if (line[index] > best.data()[r]) {
+        best.data()[r] = line[index];
+        out[r] = static_cast<int32_t>(first + index);
+      }
+    }
+    first += block.out();
+  }
+}
+
+std::vector<int32_t> CosineCodebook::operator()(const Tensor& x, const Pass& pass) const {
+  const int64_t dim = codebook_.dim(1);
+  const int64_t tokens = x.size() / dim;
+  std::vector<int32_t> codes(static_cast<std::size_t>(tokens));
+  pass.engine.pool().run_blocks(tokens, kTokenRows, [&](int64_t begin, int64_t end) {
+    pass.watch.check();
+    nearest(x.data() + begin * dim, end - begin, codes.data() + begin, pass);
+  });
+  return codes;
+}
+
+Tensor swap_axes(const Tensor& x, const Pass& pass) {
+  const int64_t a = x.dim(0);
+  const int64_t b = x.dim(1);
+  const int64_t dim = x.dim(2);
+  Tensor out = Tensor::uninitialised({b, a, dim});
+  pass.engine.pool().run(b, [&](int64_t j) {
+    for (int64_t i = 0; i < a; ++i) {
+      std::copy_n(x.data() + (i * b + j) * dim, dim, out.data() + (j * a + i) * dim);
+    }
+  });
+  return out;
+}
+
+CtVit::CtVit(const Weights& weights, const CtVitGeometry& geometry, const nn::Engine& engine)
+    : geometry_(require_whole_patches(geometry)),
+      embed_(weights.scope("to_patch_emb"), geometry_, engine),
+      bias_(position_bias(weights.scope("spatial_rel_pos_bias"), geometry_.grid(), engine)),
+      spatial_(weights.scope("enc_spatial_transformer"), embed_.dim(), count_heads(weights),
+               geometry_.grid().t, geometry_.grid().h * geometry_.grid().w, engine),
+      temporal_(weights.scope("enc_temporal_transformer"), embed_.dim(), count_heads(weights),
+                geometry_.grid().h * geometry_.grid().w, geometry_.grid().t, engine),
+      codebook_(weights.scope("vq._codebook"), embed_.dim(), engine) {}
+
+std::vector<int32_t> CtVit::encode(const Tensor& volume, const Pass& pass) const {
+  if (volume.shape() != geometry_.volume()) {
+    throw Error(Code::internal,
+                fmt::format("CT-ViT expects a volume of {}, got {}", to_string(geometry_.volume()),
+                            to_string(volume.shape())));
+  }
+  const auto trace = [&](std::string_view step, const Tensor& x) {
+    if (pass.trace) pass.trace(step, x);
+  };
+  const Grid grid = geometry_.grid();
+  Tensor x = embed_(volume, pass);  // (T, h*w, D)
+  trace("patch_embedding", x);
+  x = spatial_(std::move(x), grid, &bias_, "spatial", pass);  // sequences of h*w tokens
+  trace("spatial_transformer_out", x);
+  // The temporal PEG reads the memory (h*w, T, D) as if it were (T, h, w, D): the trained weights
+  // rely on it.
+  x = temporal_(swap_axes(x, pass), grid, nullptr, "temporal",
+                pass);  // (h*w, T, D), sequences of T tokens
+  trace("temporal_transformer_out", x);
+  x = swap_axes(x, pass);  // (T, h*w, D)
+  trace("vq_input", x);
+  return codebook_(x, pass);
+}
+
+Tensor CtVit::pool(const std::vector<int32_t>& codes) const {
+  const Grid grid = geometry_.grid();
+  const int64_t dim = embed_.dim();
+  Tensor mean = Tensor::zeros({embedding_size()});
+  for (int64_t token = 0; token < grid.tokens(); ++token) {
+    float* out = mean.data() + token % (grid.h * grid.w) * dim;
+    nn::add(codebook_.row(codes.at(static_cast<std::size_t>(token))), dim, out);
+  }
+  for (float& value : mean.values()) value /= static_cast<float>(grid.t);
+  return mean;
+}
+
+}  // namespace ctclip::models

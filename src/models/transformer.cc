@@ -1,0 +1,220 @@
+#include "models/transformer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/error.h"
+#include "nn/kernels.h"
+
+namespace ctclip::models {
+namespace {
+
+constexpr float kEpsilon = 1e-5F;  // of every LayerNorm of CT-ViT
+constexpr float kScoreScale = 8;   // CT-ViT's attention multiplies the cosines by it
+constexpr int64_t kTokenRows =
+    144;  // rows of a task's products: their hidden layer stays in the L2 cache
+constexpr int64_t kScoreFloats = 1 << 17;  // of one scores block, half a MiB: likewise
+
+Tensor tap_major(const Tensor& weight) {  // (D, 1, 3, 3, 3) -> (27, D)
+  const int64_t dim = weight.dim(0);
+  Tensor out = Tensor::uninitialised({27, dim});
+  for (int64_t channel = 0; channel < dim; ++channel) {
+    for (int64_t tap = 0; tap < 27; ++tap) {
+      out.data()[tap * dim + channel] = weight.data()[channel * 27 + tap];
+    }
+  }
+  return out;
+}
+
+int64_t head_size(const Weights& scope) { return element_count(scope.shape("q_scale")); }
+
+}  // namespace
+
+PositionEncodingGenerator::PositionEncodingGenerator(const Weights& scope, int64_t dim)
+    : weight_(tap_major(scope.take("dsconv.weight", {dim, 1, 3, 3, 3}))),
+      bias_(scope.take("dsconv.bias", {dim})) {}
+
+void PositionEncodingGenerator::operator()(const float* x, const Grid& grid, float* out,
+                                           const Pass& pass) const {
+  const int64_t dim = bias_.size();
+  pass.engine.pool().run(grid.t * grid.h, [&](int64_t line) {
+    const int64_t t = line / grid.h;
+    const int64_t h = line % grid.h;
+    for (int64_t w = 0; w < grid.w; ++w) {
+      std::array<const float*, 27> neighbours{};
+      for (int64_t tap = 0; tap < 27; ++tap) {
+        const int64_t from_t = t + tap / 9 - 2;
+        const int64_t from_h = h + tap / 3 % 3 - 1;
+        const int64_t from_w = w + tap % 3 - 1;
+        const bool inside =
+            from_t >= 0 && from_h >= 0 && from_h < grid.h && from_w >= 0 && from_w < grid.w;
+        if (inside) neighbours[tap] = x + ((from_t * grid.h + from_h) * grid.w + from_w) * dim;
+      }
+      const int64_t token = line * grid.w + w;
+      nn::depthwise_tap_sum(x + token * dim, neighbours.data(), weight_.data(), bias_.data(), dim,
+                            out + token * dim);
+    }
+  });
+}
+
+CosineAttention::CosineAttention(const Weights& scope, int64_t dim, int64_t heads,
+                                 int64_t sequences, int64_t length, const nn::Engine& engine)
+    : dim_(dim),
+      heads_(heads),
+      head_dim_(head_size(scope)),
+      sequences_(sequences),
+      length_(length),
+      norm_(scope.scope("norm"), dim, kEpsilon, "gamma", "beta"),
+      to_q_(take_linear(scope.scope("to_q"), dim, heads * head_dim_, false, engine, kTokenRows)),
+      to_kv_(
+          take_linear(scope.scope("to_kv"), dim, 2 * heads * head_dim_, false, engine, kTokenRows)),
+      to_out_(
+          take_linear(scope.scope("to_out"), heads * head_dim_, dim, false, engine, kTokenRows)),
+      q_scale_(scope.take("q_scale", {head_dim_})),
+      k_scale_(scope.take("k_scale", {head_dim_})),
+      group_(std::clamp<int64_t>(kTokenRows / length, 1, sequences)),
+      query_block_(std::clamp<int64_t>(kScoreFloats / length, 1, length)) {
+  for (float& scale : q_scale_.values()) scale *= kScoreScale;
+  if (group_ > 1) {
+    add_block(group_, heads, length);
+    if (sequences % group_ != 0) add_block(sequences % group_, heads, length);
+  } else {
+    add_block(1, 1, query_block_);
+    if (length % query_block_ != 0) add_block(1, 1, length % query_block_);
+  }
+}
+
+void CosineAttention::add_block(int64_t sequences, int64_t heads, int64_t rows) {
+  const int64_t width = heads_ * head_dim_;  // of q and of the output; k and v lie side by side
+  const nn::MatrixBatch q{sequences, heads, rows, head_dim_, length_ * width, head_dim_, width, 1};
+  const nn::MatrixBatch k{sequences,           heads,     head_dim_, length_,
+                          2 * length_ * width, head_dim_, 1,         2 * width};
+  const nn::MatrixBatch v{sequences,           heads,     length_,   head_dim_,
+                          2 * length_ * width, head_dim_, 2 * width, 1};
+  const nn::MatrixBatch scores{sequences,      heads,   rows, length_, heads * rows * length_,
+                               rows * length_, length_, 1};
+  blocks_.insert_or_assign(
+      std::pair(sequences, rows),
+      Block{sequences, heads, rows, nn::BatchMatMul(q, k, scores), nn::BatchMatMul(scores, v, q)});
+}
+
+void CosineAttention::attend(const Block& block, const float* q, const float* kv, const float* bias,
+                             float* scores, float* sums, float* out) const {
+  const int64_t width = heads_ * head_dim_;
+  const int64_t rows = block.heads * block.rows;
+  block.scores(q, kv, scores);
+  for (int64_t i = 0; i < block.sequences; ++i) {
+    nn::softmax_numerator(scores + i * rows * length_, rows, length_, bias, sums + i * rows);
+  }
+  block.values(scores, kv + width, out);
+  for (int64_t i = 0; i < block.sequences * block.heads; ++i) {
+    float* part = out + i / block.heads * length_ * width + i % block.heads * head_dim_;
+    nn::divide_rows(part, block.rows, width, head_dim_, sums + i * block.rows);
+  }
+}
+
+void CosineAttention::attend_group(const float* q, const float* kv, int64_t sequences,
+                                   const Tensor* bias, float* scores, float* sums,
+                                   float* out) const {
+  if (group_ > 1) {
+    attend(blocks_.at({sequences, length_}), q, kv, bias == nullptr ? nullptr : bias->data(),
+           scores, sums, out);
+    return;
+  }
+  const int64_t width = heads_ * head_dim_;
+  for (int64_t head = 0; head < heads_; ++head) {
+    for (int64_t row = 0; row < length_; row += query_block_) {
+      const Block& block = blocks_.at({1, std::min(query_block_, length_ - row)});
+      const float* part =
+          bias == nullptr ? nullptr : bias->data() + (head * length_ + row) * length_;
+      const int64_t offset = head * head_dim_ + row * width;
+      attend(block, q + offset, kv + head * head_dim_, part, scores, sums, out + offset);
+    }
+  }
+}
+
+void CosineAttention::operator()(float* x, const Tensor* bias, const Pass& pass) const {
+  const int64_t width = heads_ * head_dim_;
+  const int64_t most = group_ * length_;
+  const int64_t score_rows = group_ > 1 ? most * heads_ : query_block_;
+  pass.engine.pool().run_blocks(sequences_, group_, [&](int64_t begin, int64_t end) {
+    pass.watch.check();
+    const int64_t rows = (end - begin) * length_;
+    float* tokens = x + begin * length_ * dim_;
+    auto normed = pass.work.borrow(most * dim_);
+    auto q = pass.work.borrow(most * width);
+    auto kv = pass.work.borrow(most * 2 * width);
+    auto scores = pass.work.borrow(score_rows * length_);
+    auto sums = pass.work.borrow(score_rows);
+    auto out =
+        pass.work.borrow(most * width + 1);  // its own size class: q is read while it is written
+
+    norm_(tokens, rows, normed.data());
+    to_q_(normed.data(), rows, q.data());  // q = to_q(norm(x))
+    to_kv_(tokens, rows, kv.data());       // k, v = to_kv(x).chunk(2): of x itself, not of norm(x)
+    nn::unit_heads(q.data(), rows, width, heads_, head_dim_, q_scale_.data());
+    nn::unit_heads(kv.data(), rows, 2 * width, heads_, head_dim_, k_scale_.data());
+    attend_group(q.data(), kv.data(), end - begin, bias, scores.data(), sums.data(), out.data());
+    to_out_(out.data(), rows, tokens, /*add_to_y=*/true);
+  });
+}
+
+FeedForward::FeedForward(const Weights& scope, int64_t dim, const nn::Engine& engine)
+    : dim_(dim),
+      inner_(scope.shape("4.weight").at(1)),
+      norm_(scope.scope("0"), dim, kEpsilon),
+      up_(take_linear(scope.scope("1"), dim, 2 * inner_, false, engine, kTokenRows)),
+      down_(take_linear(scope.scope("4"), inner_, dim, false, engine, kTokenRows)) {}
+
+void FeedForward::operator()(float* x, int64_t rows, const Pass& pass) const {
+  pass.engine.pool().run_blocks(rows, kTokenRows, [&](int64_t begin, int64_t end) {
+    pass.watch.check();
+    float* tokens = x + begin * dim_;
+    auto normed = pass.work.borrow(kTokenRows * dim_);
+    auto hidden = pass.work.borrow(kTokenRows * 2 * inner_);
+    auto gated = pass.work.borrow(kTokenRows * inner_);
+    norm_(tokens, end - begin, normed.data());
+    up_(normed.data(), end - begin, hidden.data());
+    nn::geglu(hidden.data(), end - begin, inner_, gated.data());
+    down_(gated.data(), end - begin, tokens, /*add_to_y=*/true);
+  });
+}
+
+Transformer::Transformer(const Weights& scope, int64_t dim, int64_t heads, int64_t sequences,
+                         int64_t length, const nn::Engine& engine)
+    : norm_out_(scope.scope("norm_out"), dim, kEpsilon, "gamma", "beta") {
+  const Weights layers = scope.scope("layers");
+  const int64_t depth = count_layers(layers, "1.to_q.weight");
+  for (int64_t i = 0; i < depth; ++i) {
+    const Weights layer = layers.scope(std::to_string(i));
+    layers_.push_back({PositionEncodingGenerator(layer.scope("0"), dim),
+                       CosineAttention(layer.scope("1"), dim, heads, sequences, length, engine),
+                       FeedForward(layer.scope("3"), dim, engine)});
+  }
+}
+
+Tensor Transformer::operator()(Tensor x, const Grid& grid, const Tensor* bias,
+                               std::string_view name, const Pass& pass) const {
+  const auto trace = [&](std::size_t layer, std::string_view step) {
+    if (pass.trace) pass.trace(fmt::format("{}_layer{}_{}", name, layer, step), x);
+  };
+  const int64_t dim = norm_out_.dim();
+  Tensor other = Tensor::uninitialised(x.shape());
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    layers_[i].peg(x.data(), grid, other.data(), pass);  // x = peg(x) + x
+    std::swap(x, other);
+    trace(i, "peg");
+    layers_[i].attention(x.data(), bias, pass);  // x = attn(x) + x
+    trace(i, "attn");
+    layers_[i].feed_forward(x.data(), grid.tokens(), pass);  // x = ff(x) + x
+    trace(i, "ff");
+  }
+  pass.engine.pool().run_blocks(grid.tokens(), kTokenRows, [&](int64_t begin, int64_t end) {
+    norm_out_(x.data() + begin * dim, end - begin, x.data() + begin * dim);
+  });
+  return x;
+}
+
+}  // namespace ctclip::models

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/parallel.h"
+
+namespace ctclip::nn {
+
+/// How the networks compute. A property of the engine that layers are built with, not a fork of the
+/// code.
+enum class Precision { f32 };
+
+/// What layers are built with: the threads and the precision. The work is split over the pool by
+/// the models (tokens, sequences, slices), and every oneDNN call computes on the one thread that
+/// makes it: no second set of threads competes with the pool, and several studies can compute at
+/// once.
+class Engine {
+ public:
+  explicit Engine(ThreadPool& pool, Precision precision = Precision::f32)
+      : pool_(&pool), precision_(precision) {}
+
+  ThreadPool& pool() const { return *pool_; }
+  Precision precision() const { return precision_; }
+
+ private:
+  ThreadPool* pool_;
+  Precision precision_;
+};
+
+}  // namespace ctclip::nn

@@ -1,0 +1,265 @@
+#include "pipeline/bundle.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <array>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "detectors/ctclip.h"
+
+namespace ctclip {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+struct RoleFacts {
+  Role role;
+  std::string_view name;
+  const char* variable;                      // of existing deployments; null where there is none
+  std::array<std::string_view, 2> defaults;  // file names of existing deployments
+};
+constexpr std::array kRoles = {
+    RoleFacts{Role::ctclip, "ctclip", "CTCLIP_MODEL_PATH", {"CT_VocabFine_v2.pt", "CT-CLIP_v2.pt"}},
+    RoleFacts{Role::supervised, "supervised", "SUPERVISED_MODEL_PATH", {"supervised_model.pt", ""}},
+    RoleFacts{Role::vocabulary, "vocabulary", nullptr, {"vocab.txt", ""}},
+    RoleFacts{Role::fusion,
+              "fusion",
+              "LIGHTGBM_MODEL_PATH",
+              {"lightgbm_model.pkl", "lightgbm_model.txt"}},
+};
+
+[[noreturn]] void refuse(const fs::path& file, const std::string& what) {
+  throw Error(Code::bad_model, file.string() + ": " + what);
+}
+
+Geometry3d read_geometry(const json& node) {
+  Geometry3d geometry;
+  geometry.spacing = node.at("spacing_mm").get<std::array<float, 3>>();
+  geometry.vit.frames = node.at("frames").get<int64_t>();
+  geometry.vit.height = node.at("height").get<int64_t>();
+  geometry.vit.width = node.at("width").get<int64_t>();
+  geometry.vit.patch_frames = node.at("patch").at("temporal").get<int64_t>();
+  geometry.vit.patch = node.at("patch").at("spatial").get<int64_t>();
+  return geometry;
+}
+
+void check_geometry(const Geometry3d& geometry, const fs::path& file) {
+  constexpr int64_t kLargest = 4096;
+  const auto& vit = geometry.vit;
+  for (const int64_t size : {vit.frames, vit.height, vit.width, vit.patch_frames, vit.patch}) {
+    if (size < 1 || size > kLargest)
+      refuse(file,
+             fmt::format("expected sizes of 1 to {} in \"geometry\", found {}", kLargest, size));
+  }
+  for (const float spacing : geometry.spacing) {
+    if (!(spacing > 0.01F && spacing < 100))
+      refuse(file, fmt::format("expected a spacing in mm, found {}", spacing));
+  }
+}
+
+void read_configuration(const json& root, const fs::path& file, Bundle& bundle) {
+  bundle.name = root.at("name").get<std::string>();
+  bundle.provenance = root.value("provenance", "");
+  bundle.licence = root.value("licence", "");
+  bundle.clinical = root.value("clinical", true);
+  bundle.threshold = root.value("threshold", bundle.threshold);
+  bundle.prompts = root.value("prompts", bundle.prompts);
+  bundle.groups = root.value("groups", PathologyGroups{});
+  if (root.contains("geometry")) bundle.geometry = read_geometry(root.at("geometry"));
+  if (root.contains("text_encoder"))
+    bundle.text_heads = root.at("text_encoder").at("heads").get<int64_t>();
+  check_geometry(bundle.geometry, file);
+  for (const auto& [name, node] : root.at("files").items()) {
+    const auto* known = std::ranges::find(kRoles, name, &RoleFacts::name);
+    if (known == kRoles.end()) refuse(file, fmt::format("does not know a file for \"{}\"", name));
+    bundle.files[known->role] = {file.parent_path() / node.at("path").get<std::string>(),
+                                 node.value("sha256", "")};
+  }
+}
+
+void read_bundle_json(const fs::path& file, Bundle& bundle) {
+  std::ifstream stream(file);
+  try {
+    read_configuration(json::parse(stream), file, bundle);
+  } catch (const json::exception& error) {
+    refuse(file, fmt::format("expected the fields of docs/models.md: {}", error.what()));
+  }
+}
+
+void find_deployed_names(const fs::path& folder, Bundle& bundle) {
+  bundle.licence =
+      "not stated; the published CT-CLIP weights are CC BY-NC-SA 4.0: not for commercial use";
+  bundle.name = folder.filename().empty() ? folder.parent_path().filename() : folder.filename();
+  for (const RoleFacts& facts : kRoles) {
+    for (const std::string_view name : facts.defaults) {
+      if (!name.empty() && !bundle.files.contains(facts.role) && fs::exists(folder / name)) {
+        bundle.files[facts.role] = {folder / name, ""};
+      }
+    }
+  }
+}
+
+double read_threshold(const char* text) {
+  char* end = nullptr;
+  const double value = std::strtod(text, &end);
+  if (end == text || *end != '\0' || !(value >= 0 && value <= 1)) {
+    throw Error(
+        Code::bad_model,
+        fmt::format("OPTIMAL_THRESHOLD: expected a number from 0 to 1, found \"{}\"", text));
+  }
+  return value;
+}
+
+void apply_environment(Bundle& bundle) {
+  for (const RoleFacts& facts : kRoles) {
+    const char* set = facts.variable == nullptr ? nullptr : std::getenv(facts.variable);
+    if (set != nullptr && *set != '\0') bundle.files[facts.role] = {set, ""};
+  }
+  if (const char* set = std::getenv("OPTIMAL_THRESHOLD"); set != nullptr && *set != '\0') {
+    bundle.threshold = read_threshold(set);
+  }
+}
+
+void require_files(const Bundle& bundle, const fs::path& folder) {
+  for (const RoleFacts& facts : kRoles) {
+    const auto found = bundle.files.find(facts.role);
+    if (found == bundle.files.end()) {
+      const std::string variable =
+          facts.variable == nullptr ? "" : fmt::format(" (or set {})", facts.variable);
+      refuse(folder.empty() ? "models" : folder,
+             fmt::format("expected a file {}{}, found none", facts.defaults[0], variable));
+    }
+    if (!fs::is_regular_file(found->second.path)) refuse(found->second.path, "is no file");
+  }
+}
+
+std::string configuration_text(const Bundle& bundle) {
+  const auto& vit = bundle.geometry.vit;
+  const ordered_json node = {{"spacing_mm", bundle.geometry.spacing},
+                             {"frames", vit.frames},
+                             {"height", vit.height},
+                             {"width", vit.width},
+                             {"patch", {{"temporal", vit.patch_frames}, {"spatial", vit.patch}}}};
+  return ordered_json({{"geometry", node},
+                       {"heads", bundle.text_heads},
+                       {"prompts", bundle.prompts},
+                       {"groups", bundle.groups},
+                       {"threshold", bundle.threshold}})
+      .dump();
+}
+
+class Sha256 {
+ public:
+  Sha256() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
+    EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
+  }
+  void add(const void* data, std::size_t size) { EVP_DigestUpdate(context_.get(), data, size); }
+  std::string hex() {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned size = 0;
+    EVP_DigestFinal_ex(context_.get(), digest.data(), &size);
+    std::string text;
+    for (unsigned i = 0; i < size; ++i) text += fmt::format("{:02x}", digest[i]);
+    return text;
+  }
+
+ private:
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
+};
+
+}  // namespace
+
+std::string_view role_name(Role role) {
+  return std::ranges::find(kRoles, role, &RoleFacts::role)->name;
+}
+
+std::string Bundle::title() const {
+  return clinical || name.find("not for patients") != std::string::npos
+             ? name
+             : name + " (not for patients)";
+}
+
+Bundle open_bundle(const fs::path& folder) {
+  Bundle bundle;
+  bundle.prompts = reference_pathologies();
+  if (!folder.empty()) {
+    if (!fs::is_directory(folder)) refuse(folder, "is no folder with models");
+    if (fs::exists(folder / "bundle.json")) {
+      read_bundle_json(folder / "bundle.json", bundle);
+    } else {
+      find_deployed_names(folder, bundle);
+    }
+  }
+  apply_environment(bundle);
+  require_files(bundle, folder);
+  if (bundle.name.empty())
+    bundle.name = bundle.files.at(Role::ctclip).path.parent_path().filename();
+  if (!(bundle.threshold >= 0 && bundle.threshold <= 1))
+    refuse(folder, fmt::format("expected a threshold from 0 to 1, found {}", bundle.threshold));
+  return bundle;
+}
+
+void write_bundle(const Bundle& bundle, const fs::path& folder) {
+  ordered_json files;
+  for (const auto& [role, file] : bundle.files) {
+    files[std::string(role_name(role))] = {{"path", fs::relative(file.path, folder).string()}};
+    if (!file.sha256.empty()) files[std::string(role_name(role))]["sha256"] = file.sha256;
+  }
+  const auto& vit = bundle.geometry.vit;
+  const ordered_json root = {
+      {"name", bundle.name},
+      {"provenance", bundle.provenance},
+      {"licence", bundle.licence},
+      {"clinical", bundle.clinical},
+      {"files", files},
+      {"geometry",
+       {{"spacing_mm", bundle.geometry.spacing},
+        {"frames", vit.frames},
+        {"height", vit.height},
+        {"width", vit.width},
+        {"patch", {{"temporal", vit.patch_frames}, {"spatial", vit.patch}}}}},
+      {"text_encoder", {{"heads", bundle.text_heads}}},
+      {"prompts", bundle.prompts},
+      {"groups", bundle.groups},
+      {"threshold", bundle.threshold}};
+  std::ofstream stream(folder / "bundle.json");
+  stream << root.dump(2) << '\n';
+  if (!stream.flush())
+    throw Error(Code::internal, (folder / "bundle.json").string() + ": cannot be written");
+}
+
+std::string sha256_of(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) refuse(file, "cannot be read");
+  Sha256 hash;
+  std::vector<char> buffer(1 << 20);
+  while (stream) {
+    stream.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    hash.add(buffer.data(), static_cast<std::size_t>(stream.gcount()));
+  }
+  if (!stream.eof()) refuse(file, "cannot be read to its end");
+  return hash.hex();
+}
+
+std::string bundle_hash(const Bundle& bundle) {
+  Sha256 all;
+  const auto add = [&](const std::string& text) { all.add(text.data(), text.size()); };
+  for (const auto& [role, file] : bundle.files) {
+    const std::string found = sha256_of(file.path);
+    if (!file.sha256.empty() && file.sha256 != found) {
+      refuse(file.path, fmt::format("expected SHA-256 {}, found {}", file.sha256, found));
+    }
+    add(fmt::format("{} {}\n", role_name(role), found));
+  }
+  add(configuration_text(bundle));
+  return all.hex();
+}
+
+}  // namespace ctclip

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "detectors/geometry.h"
+#include "fusion/features.h"
+
+namespace ctclip {
+
+/// What a bundle is made of. Roles are the keys under "files" in bundle.json.
+enum class Role { ctclip, supervised, vocabulary, fusion };
+std::string_view role_name(Role role);
+
+struct BundleFile {
+  std::filesystem::path path;
+  std::string sha256;  ///< as bundle.json says; empty where it does not
+};
+
+/// A folder of models: what each file is, and the configuration that no file holds
+/// (docs/models.md). Reading it opens no model.
+struct Bundle {
+  std::string name, provenance, licence;
+  bool clinical = true;
+  std::map<Role, BundleFile> files;
+  Geometry3d geometry;
+  int64_t text_heads = 12;
+  std::vector<std::string> prompts;  ///< pathologies that CT-CLIP is asked for
+  PathologyGroups groups;
+  double threshold = 0.4;
+
+  /// "demo (synthetic phantoms, not for patients)"
+  std::string title() const;
+};
+
+/// `folder` with a bundle.json, or with just the deployed names, which then mean the reference's
+/// configuration. The environment variables of existing deployments (CTCLIP_MODEL_PATH,
+/// SUPERVISED_MODEL_PATH, LIGHTGBM_MODEL_PATH) replace files, OPTIMAL_THRESHOLD the threshold; with
+/// them `folder` may be empty. Throws Error{bad_model}: the file, what was expected, what was
+/// found.
+Bundle open_bundle(const std::filesystem::path& folder);
+
+/// Writes bundle.json for `bundle` into `folder`, paths relative to it.
+void write_bundle(const Bundle& bundle, const std::filesystem::path& folder);
+
+/// Lower-case hexadecimal SHA-256 of a file. Throws Error{bad_model} where it cannot be read.
+std::string sha256_of(const std::filesystem::path& file);
+
+/// Hash of the whole: of each file's role and SHA-256 and of the configuration. Throws
+/// Error{bad_model} where a file's hash is not what bundle.json says: both hashes.
+std::string bundle_hash(const Bundle& bundle);
+
+}  // namespace ctclip

@@ -1,0 +1,98 @@
+#include "pipeline/pipeline.h"
+
+#include <chrono>
+#include <future>
+#include <new>
+
+#include "base/log.h"
+#include "checkpoint/checkpoint.h"
+#include "detectors/ctclip.h"
+#include "detectors/prepare.h"
+#include "detectors/supervised.h"
+#include "pipeline/answer.h"
+
+namespace ctclip {
+namespace {
+
+Weights open_weights(const Bundle& bundle, Role role) {
+  return Weights(Checkpoint::open(bundle.files.at(role).path));
+}
+
+std::vector<std::string> available_features(const std::vector<std::unique_ptr<Detector>>& detectors,
+                                            const PathologyGroups& groups) {
+  Scores scores;
+  for (const auto& detector : detectors) detector->announce(scores);
+  std::vector<std::string> names;
+  for (const Feature& feature : make_features(scores, groups)) names.push_back(feature.name);
+  return names;
+}
+
+}  // namespace
+
+Pipeline::Pipeline(Bundle bundle, std::shared_ptr<ThreadPool> pool)
+    : bundle_(std::move(bundle)), pool_(std::move(pool)), engine_(*pool_) {
+  auto hash = std::async(std::launch::async, [this] { return bundle_hash(bundle_); });
+  fusion_ = std::make_unique<Fusion>(lightgbm::Model::load(bundle_.files.at(Role::fusion).path),
+                                     bundle_.groups, bundle_.threshold);
+  const Tokenizer tokenizer(bundle_.files.at(Role::vocabulary).path);
+  const CtClip::Options options{bundle_.prompts, bundle_.geometry.vit, bundle_.text_heads};
+  detectors_.push_back(
+      std::make_unique<CtClip>(open_weights(bundle_, Role::ctclip), tokenizer, options, engine_));
+  detectors_.push_back(std::make_unique<Supervised>(open_weights(bundle_, Role::supervised),
+                                                    bundle_.geometry.vit, engine_));
+  fusion_->require(available_features(detectors_, bundle_.groups));
+  hash_ = hash.get();
+}
+
+Tensor Pipeline::load_and_prepare(const AnalysisRequest& request, Watch& watch, StudyFacts& facts,
+                                  const Observer& observer) const {
+  const Volume volume = load_study(request.input, request.study, *pool_, watch, facts);
+  if (observer.volume) observer.volume(volume);
+  const auto stage = watch.stage("prepare");
+  return prepare(volume, bundle_.geometry, *pool_,
+                 watch);  // the volume goes, its prepared copy stays
+}
+
+Result Pipeline::run(const AnalysisRequest& request, Watch& watch, StudyFacts& facts,
+                     const Observer& observer) const {
+  Result result;
+  result.threshold = request.threshold.value_or(bundle_.threshold);
+  const Tensor prepared = load_and_prepare(request, watch, facts, observer);
+  if (observer.prepared) observer.prepared(prepared);
+  nn::Workspace work;
+  for (const auto& detector : detectors_) {
+    const auto stage = watch.stage(detector->name());
+    detector->run({prepared, work}, result.scores, watch);
+  }
+  const auto stage = watch.stage("fusion");
+  result.decision = fusion_->decide(result.scores, result.threshold);
+  return result;
+}
+
+Analysis Pipeline::analyse(const AnalysisRequest& request, Watch& watch) const {
+  const auto began = std::chrono::steady_clock::now();
+  const auto spent = [&] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  };
+  StudyFacts facts;
+  const auto fail = [&](const Error& error) {
+    return Analysis{failure_answer(error, facts.study_uid, facts.series_uid, spent()), error};
+  };
+  try {
+    const Result result = run(request, watch, facts);
+    Analysis analysis{success_answer(bundle_, facts, result, spent()), {}};
+    if (request.details) {
+      analysis.answer["details"] = answer_details(bundle_, hash_, facts, result, watch);
+    }
+    return analysis;
+  } catch (const Error& error) {
+    return fail(error);
+  } catch (const std::bad_alloc&) {
+    return fail(Error(Code::internal, "There is not enough memory for this study."));
+  } catch (const std::exception& error) {
+    log().error("analysis failed: {}", error.what());
+    return fail(Error(Code::internal, "An error of the program; its log has the reason."));
+  }
+}
+
+}  // namespace ctclip
