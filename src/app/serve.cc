@@ -162,6 +162,8 @@ void add_serve(CLI::App& app, Action& action) {
   command->add_option(
       "--spool", server.spool,
       "folder for uploads, of this process alone; default: a private one in TMPDIR");
+  command->add_flag("--any-anatomy", server.any_anatomy,
+                    "leave out the lungs check of every study, and say so in its warnings");
   add_limits(*command, *options);
   for (CLI::Option* option : command->get_options()) option->capture_default_str();
   command->callback([options, &action] {

@@ -10,7 +10,9 @@ namespace ctclip::nn {
 const dnnl::engine& onednn_engine();
 dnnl::stream& onednn_stream();
 
-/// Runs the primitive on this thread, scratch memory included.
+/// Runs the primitive on this thread, with this thread's scratch memory: a primitive may be made on
+/// one thread and run on any, several at once. Primitives come from the functions below, which ask
+/// for scratch memory of the caller; a reorder needs none.
 void execute(const dnnl::primitive& primitive,
              const std::unordered_map<int, dnnl::memory>& arguments);
 
@@ -19,5 +21,13 @@ void execute(const dnnl::primitive& primitive,
 dnnl::matmul::primitive_desc matmul_f32(const dnnl::memory::desc& a, const dnnl::memory::desc& b,
                                         const dnnl::memory::desc& bias, const dnnl::memory::desc& c,
                                         bool add_to_c);
+
+/// 3x3 convolution with padding 1, images and weights as described; `add_to_y` adds to what is in
+/// the output.
+dnnl::convolution_forward::primitive_desc convolution_f32(const dnnl::memory::desc& x,
+                                                          const dnnl::memory::desc& weight,
+                                                          const dnnl::memory::desc& bias,
+                                                          const dnnl::memory::desc& y,
+                                                          int64_t stride, bool add_to_y);
 
 }  // namespace ctclip::nn

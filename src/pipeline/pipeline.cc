@@ -45,10 +45,8 @@ Pipeline::Pipeline(Bundle bundle, std::shared_ptr<ThreadPool> pool)
 }
 
 Tensor Pipeline::load_and_prepare(const AnalysisRequest& request, Watch& watch, StudyFacts& facts,
-                                  const Observer& observer, Result& result) const {
+                                  const Observer& observer) const {
   const Volume volume = load_study(request.input, request.study, *pool_, watch, facts);
-  result.size = {volume.hu.dim(0), volume.hu.dim(1), volume.hu.dim(2)};
-  result.spacing = volume.spacing;
   if (observer.volume) observer.volume(volume);
   const auto stage = watch.stage("prepare");
   return prepare(volume, bundle_.geometry, *pool_,
@@ -59,7 +57,7 @@ Result Pipeline::run(const AnalysisRequest& request, Watch& watch, StudyFacts& f
                      const Observer& observer) const {
   Result result;
   result.threshold = request.threshold.value_or(bundle_.threshold);
-  const Tensor prepared = load_and_prepare(request, watch, facts, observer, result);
+  const Tensor prepared = load_and_prepare(request, watch, facts, observer);
   if (observer.prepared) observer.prepared(prepared);
   nn::Workspace work;
   for (const auto& detector : detectors_) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -22,8 +21,6 @@ namespace ctclip {
 struct Result {
   Scores scores;
   Decision decision;
-  std::array<int64_t, 3> size = {};   ///< of the volume: slices, rows, columns
-  std::array<float, 3> spacing = {};  ///< mm
   double threshold = 0;
 };
 
@@ -54,7 +51,7 @@ class Pipeline : public Analyser {
 
  private:
   Tensor load_and_prepare(const AnalysisRequest& request, Watch& watch, StudyFacts& facts,
-                          const Observer& observer, Result& result) const;
+                          const Observer& observer) const;
 
   Bundle bundle_;
   std::string hash_;

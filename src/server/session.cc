@@ -332,6 +332,7 @@ asio::awaitable<Reply> Session::analysed(Jobs::Place place, Upload upload) {
   const auto answered = std::make_shared<Answered>(strand);
   AnalysisRequest request;
   request.study = upload.parameters.study(service_.options.limits);
+  request.study.any_anatomy |= service_.options.any_anatomy;
   request.threshold = upload.parameters.threshold();
   request.details = upload.parameters.details();
   const auto job = service_.jobs.submit(
