@@ -121,7 +121,9 @@ def check_curl(guide, folder):
         if "/health" in command:
             check(json.loads(done.stdout) == {"status": "healthy"}, done.stdout)
     answer = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    check(list(answer) == FIELDS, f"expected the guide's seven fields in order, found {answer}")
+    # An answer of test models has one field more, which says so.
+    check(list(answer)[:7] == FIELDS and set(answer) - set(FIELDS) <= {"bundle"},
+          f"expected the guide's seven fields in order, found {answer}")
     check(answer["processing_status"] == "Success", answer)
     check(0 <= answer["probability_of_pathology"] <= 1, answer)
     return answer
