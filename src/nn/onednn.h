@@ -20,4 +20,12 @@ dnnl::matmul::primitive_desc matmul_f32(const dnnl::memory::desc& a, const dnnl:
                                         const dnnl::memory::desc& bias, const dnnl::memory::desc& c,
                                         bool add_to_c);
 
+/// 3x3 convolution with padding 1, images and weights as described; `add_to_y` adds to what is in
+/// the output.
+dnnl::convolution_forward::primitive_desc convolution_f32(const dnnl::memory::desc& x,
+                                                          const dnnl::memory::desc& weight,
+                                                          const dnnl::memory::desc& bias,
+                                                          const dnnl::memory::desc& y,
+                                                          int64_t stride, bool add_to_y);
+
 }  // namespace ctclip::nn
