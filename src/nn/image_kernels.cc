@@ -66,13 +66,22 @@ HWY_INLINE void sum_pairs(int64_t positions, int64_t channels, double* first, do
   }
 }
 
-void channel_sums(const float* x, int64_t positions, int64_t channels, double* sum,
-                  double* square) {
-  sum_pairs(positions, channels, sum, square, [&](int64_t i, int64_t /*c*/, V& a, V& b) {
-    const V v = load(x + i);
+// The sums are taken about a value of the channel itself, so that no digits cancel where its
+// deviation is small beside its mean.
+void channel_moments(const float* x, int64_t positions, int64_t channels, double* mean,
+                     double* variance) {
+  const float* about = x + positions / 2 * channels;
+  sum_pairs(positions, channels, mean, variance, [&](int64_t i, int64_t c, V& a, V& b) {
+    const V v = hn::Sub(load(x + i), load(about + c));
     a = hn::Add(a, v);
     b = hn::MulAdd(v, v, b);
   });
+  const auto count = static_cast<double>(positions);
+  for (int64_t c = 0; c < channels; ++c) {
+    const double offset = mean[c] / count;
+    variance[c] = std::max(variance[c] / count - offset * offset, 0.0);
+    mean[c] = offset + static_cast<double>(about[c]);
+  }
 }
 
 void gradient_sums(const float* x, const float* grad, int64_t positions, int64_t channels,
@@ -304,7 +313,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace ctclip::nn {
 
-HWY_EXPORT(channel_sums);
+HWY_EXPORT(channel_moments);
 HWY_EXPORT(normalise);
 HWY_EXPORT(normalise_silu);
 HWY_EXPORT(silu);
@@ -316,9 +325,9 @@ HWY_EXPORT(repeat_2x2);
 HWY_EXPORT(winograd_input);
 HWY_EXPORT(winograd_output);
 
-void channel_sums(const float* x, int64_t positions, int64_t channels, double* sum,
-                  double* square) {
-  HWY_DYNAMIC_DISPATCH(channel_sums)(x, positions, channels, sum, square);
+void channel_moments(const float* x, int64_t positions, int64_t channels, double* mean,
+                     double* variance) {
+  HWY_DYNAMIC_DISPATCH(channel_moments)(x, positions, channels, mean, variance);
 }
 void normalise(const float* x, int64_t positions, int64_t channels, const ChannelMap& map,
                float* out) {

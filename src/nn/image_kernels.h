@@ -16,8 +16,10 @@ struct ChannelMap {
   float* shift;
 };
 
-/// Sums of x and of x^2 over the positions, for every channel.
-void channel_sums(const float* x, int64_t positions, int64_t channels, double* sum, double* square);
+/// Mean and population variance over the positions, for every channel; right also where a channel
+/// is nearly constant.
+void channel_moments(const float* x, int64_t positions, int64_t channels, double* mean,
+                     double* variance);
 
 /// out = (x - mean) * gain + shift; out may be x.
 void normalise(const float* x, int64_t positions, int64_t channels, const ChannelMap& map,
