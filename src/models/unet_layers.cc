@@ -213,6 +213,12 @@ ResidualBlock::ResidualBlock(const Weights& scope, int64_t in, int64_t embedding
   }
 }
 
+int64_t ResidualBlock::flops() const {
+  const ImageSize size = convolve_2_.forward.output();
+  const int64_t skip = skip_ ? 2 * skip_->forward.in() * out() * size.height * size.width : 0;
+  return convolve_1_.forward.flops() + convolve_2_.forward.flops() + skip;
+}
+
 Image ResidualBlock::pooled(const Image& x, nn::Workspace& work) const {
   Image out = Image::borrow(work, after(x.size, true), x.channels);
   nn::average_pool(x.data(), out.size.height, out.size.width, x.channels, out.data());

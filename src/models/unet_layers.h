@@ -107,6 +107,8 @@ class ResidualBlock {
                 Options options, const nn::Engine& engine);
 
   int64_t out() const { return convolve_2_.forward.out(); }
+  /// Multiplications and additions of one forward pass's convolutions, by their definition.
+  int64_t flops() const;
   /// `time`: SiLU of the time embedding. Fills in `tape` where it is not null.
   Image operator()(const Image& x, const Tensor& time, const Pass& pass,
                    std::optional<Tape>* tape = nullptr) const;
