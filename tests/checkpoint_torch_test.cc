@@ -9,12 +9,15 @@
 
 #include "base/error.h"
 #include "checkpoint/checkpoint.h"
+#include "pickles.h"
 #include "testing.h"
 
 namespace ctclip {
 namespace {
 
 using testing::golden;
+using testing::pickled_text;
+using namespace std::string_literals;
 using ::testing::HasSubstr;
 
 /// Python writes an infinity that JSON does not know.
@@ -43,7 +46,7 @@ TEST_P(MixedCheckpoint, EveryTypeAndViewIsRead) {
   for (const auto& [name, tensor] : expected.items()) {
     EXPECT_EQ(checkpoint->entry(name).dtype, tensor["dtype"]) << name;
     EXPECT_EQ(checkpoint->entry(name).shape, tensor["shape"].get<Shape>()) << name;
-    expect_same(checkpoint->read(name), read_npy(golden("pt_format/" + name + ".npy")).tensor(),
+    expect_same(checkpoint->read(name), read_npy(golden("pt_format/"s + name + ".npy")).tensor(),
                 name);
   }
 }
@@ -96,6 +99,188 @@ TEST(TorchCheckpoint, ListOfStringsBesideTheStateDict) {
             expected["target_pathologies"].get<std::vector<std::string>>());
   EXPECT_TRUE(checkpoint->strings("no such key").empty());
 }
+
+TEST(TorchCheckpoint, TrainingLeftoversAreSkipped) {
+  const auto checkpoint =
+      Checkpoint::open(golden("supervised_tiny/supervised_tiny_extra_entries.pt"));
+  const auto whole = Checkpoint::open(golden("supervised_tiny/supervised_tiny.pt"));
+  EXPECT_THAT(checkpoint->names(),
+              ::testing::ElementsAre("pre_head_norm.weight", "pre_head_norm.bias",
+                                     "classifier.1.weight", "classifier.1.bias"));
+  for (const std::string& name : checkpoint->names()) {
+    expect_same(checkpoint->read(name), whole->read(name), name);
+  }
+  EXPECT_EQ(checkpoint->strings("target_pathologies"), whole->strings("target_pathologies"));
+}
+
+TEST(TorchCheckpoint, ManyThreadsMayRead) {
+  const auto checkpoint = Checkpoint::open(golden("ctclip_tiny/ctclip_tiny.pt"));
+  const Tensor expected = checkpoint->read("to_visual_latent.weight");
+  std::vector<Tensor> found(8);
+  std::vector<std::thread> threads;
+  for (Tensor& tensor : found) {
+    threads.emplace_back([&] { tensor = checkpoint->read("to_visual_latent.weight"); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const Tensor& tensor : found) expect_same(tensor, expected, "to_visual_latent.weight");
+}
+
+TEST(Weights, ScopesShareWhatWasTaken) {
+  const Weights all(Checkpoint::open(golden("pt_format/mixed_zip.pt")));
+  EXPECT_EQ(all.shape("view_a"), (Shape{2, 3}));
+  EXPECT_EQ(all.take("view_a", {2, -1}).size(), 6);
+  const Weights copy = all;
+  copy.take("scalar", {});
+  EXPECT_THAT(all.untaken(), ::testing::Not(::testing::Contains("view_a")));
+  EXPECT_THAT(all.untaken(), ::testing::Not(::testing::Contains("scalar")));
+  EXPECT_EQ(all.untaken().size(), 13U);
+  const Weights clip(Checkpoint::open(golden("ctclip_tiny/ctclip_tiny.pt")));
+  const Weights codebook = clip.scope("visual_transformer").scope("vq._codebook");
+  EXPECT_TRUE(codebook.contains("embed"));
+  EXPECT_THAT(codebook.untaken(), ::testing::ElementsAre("initted", "cluster_size", "embed"));
+  EXPECT_EQ(codebook.full_name("embed"), "visual_transformer.vq._codebook.embed");
+}
+
+/// The message of the Error{bad_model} that `act` throws.
+template <typename Act>
+std::string refusal(Act act) {
+  try {
+    act();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::bad_model);
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+TEST(Weights, WrongShapesAndMissingTensorsAreNamed) {
+  const auto path = golden("pt_format/mixed_zip.pt");
+  const Weights all(Checkpoint::open(path));
+  const std::string shapes = refusal([&] { all.take("view_a", {3, 2}); });
+  EXPECT_THAT(shapes, HasSubstr(path.string()));
+  EXPECT_THAT(shapes, HasSubstr("tensor 'view_a' has the shape [2, 3], expected [3, 2]"));
+  EXPECT_THAT(refusal([&] { all.scope("net").take("bias", {1}); }),
+              HasSubstr("tensor 'net.bias' is missing"));
+}
+
+class Hostile : public ::testing::Test {
+ protected:
+  std::string open(const std::string& bytes) {
+    testing::write_bytes(path_, bytes);
+    return refusal([&] { opened_ = Checkpoint::open(path_); });
+  }
+  /// data.pkl and one record "0" of 16 bytes.
+  std::string open_zip(const std::string& pickle, std::vector<testing::ZipEntry> more = {}) {
+    std::vector<testing::ZipEntry> entries = {{"a/data.pkl", pickle},
+                                              {"a/data/0", std::string(16, '\1')}};
+    entries.insert(entries.end(), more.begin(), more.end());
+    return open(testing::zip_file(entries));
+  }
+  /// A dict of one float32 tensor "w" of storage "0" with so many elements.
+  static std::string dict(int elements, const std::string& first, const std::string& shape,
+                          const std::string& stride, const std::string& name = "w") {
+    return "\x80\x02}"s + pickled_text(name) + "ctorch._utils\n_rebuild_tensor_v2\n(("s +
+           pickled_text("storage") + "ctorch\nFloatStorage\n"s + pickled_text("0") +
+           pickled_text("cpu") + "K"s + static_cast<char>(elements) + "tQ"s + first + shape +
+           stride + "\x89}tRs.";
+  }
+
+  testing::TempDir folder_;
+  std::filesystem::path path_ = folder_.path() / "model.pt";
+  std::shared_ptr<const Checkpoint> opened_;
+};
+
+TEST_F(Hostile, ViewsOutsideOfTheirStorage) {
+  const std::string zero = "K\0"s;
+  EXPECT_EQ(open_zip(dict(4, zero, "K\x04\x85", "K\x01\x85")), "nothing was thrown");
+  EXPECT_EQ(opened_->read("w").size(), 4);
+  EXPECT_THAT(open_zip(dict(4, "K\x01", "K\x04\x85", "K\x01\x85")), HasSubstr("reaches beyond"));
+  EXPECT_THAT(open_zip(dict(4, zero, "K\x03\x85", "K\x02\x85")), HasSubstr("reaches beyond"));
+  EXPECT_THAT(open_zip(dict(5, zero, "K\x04\x85", "K\x01\x85")), HasSubstr("has 16 bytes"));
+  const std::string huge = "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f"s;
+  const std::string negative = "J\xff\xff\xff\xff";
+  EXPECT_THAT(open_zip(dict(4, negative, "K\x02\x85", "K\x01\x85")), HasSubstr("impossible"));
+  EXPECT_THAT(open_zip(dict(4, "K\x03", "K\x02\x85", negative + "\x85")), HasSubstr("impossible"));
+  EXPECT_THAT(open_zip(dict(4, zero, negative + "\x85", "K\x01\x85")), HasSubstr("impossible"));
+  EXPECT_THAT(open_zip(dict(4, zero, huge + huge + "\x86", zero + zero + "\x86")),
+              HasSubstr("impossible"));
+  EXPECT_THAT(open_zip(dict(4, huge, "K\x02\x85", huge + "\x85")), HasSubstr("reaches beyond"));
+  EXPECT_THAT(open_zip(dict(4, zero, "K\x02\x85", "K\x01K\x01\x86")), HasSubstr("impossible"));
+  EXPECT_THAT(open_zip(dict(4, zero, huge + "\x85", zero + "\x85")), HasSubstr("a storage of 4"));
+  EXPECT_EQ(open_zip(dict(4, zero, "K\x01\x85", huge + "\x85")), "nothing was thrown");
+  EXPECT_EQ(opened_->read("w").size(), 1) << "the stride of an axis of one does not matter";
+  EXPECT_EQ(open_zip(dict(4, zero, zero + huge + "\x86", huge + huge + "\x86")),
+            "nothing was thrown");
+  EXPECT_TRUE(opened_->read("w").empty());
+  EXPECT_EQ(open_zip(dict(4, zero, "K\x03\x85", zero + "\x85")), "nothing was thrown");
+  EXPECT_EQ(opened_->read("w").size(), 3) << "an expanded view";
+}
+
+TEST_F(Hostile, PicklesThatWantToRunSomething) {
+  const std::string call = "cos\nsystem\n("s + pickled_text("touch /tmp/x") + "tR";
+  EXPECT_THAT(open_zip("\x80\x02"s + call + "."), HasSubstr("wants to run os.system"));
+  EXPECT_THAT(open(testing::legacy_file("\x80\x02"s + call + ".")),
+              HasSubstr("wants to run os.system"));
+  EXPECT_THAT(open("\x80\x04\x8c\x08"
+                   "builtins\x8c\x04"
+                   "eval\x93\x8c\x01"
+                   "1\x85R."),
+              HasSubstr("wants to run builtins.eval"));
+}
+
+TEST_F(Hostile, OtherThingsThanAStateDict) {
+  EXPECT_THAT(open(""), HasSubstr("is empty"));
+  EXPECT_THAT(open("a text file, not a model\n"), HasSubstr("neither a PyTorch checkpoint nor"));
+  EXPECT_THAT(open("\x80\x02K\x01."), HasSubstr("no PyTorch checkpoint"));
+  EXPECT_THAT(open_zip("\x80\x02]."), HasSubstr("expected a state dict, found a list"));
+  EXPECT_THAT(open_zip("\x80\x02"
+                       "cmodel\nNet\n)\x81."),
+              HasSubstr("an object (model.Net)"));
+  EXPECT_THAT(open_zip("\x80\x02}."), HasSubstr("no tensors"));
+  EXPECT_THAT(open_zip("\x80\x02}"s + pickled_text("state_dict") + "Ns."),
+              HasSubstr("'state_dict' is expected to be a dict"));
+  const std::string fine = dict(4, "K\0"s, "K\x04\x85", "K\x01\x85");
+  EXPECT_THAT(open_zip(fine, {{"a/byteorder", "big"}}), HasSubstr("byte order 'big'"));
+  EXPECT_THAT(open_zip(fine, {{"b/data.pkl", fine}}), HasSubstr("two checkpoints"));
+  EXPECT_THAT(open_zip(fine, {{"a/data/0", "x"}}), HasSubstr("'a/data/0' twice"));
+  EXPECT_THAT(open_zip(fine, {{"a/constants.pkl", "x"}}), HasSubstr("TorchScript"));
+  EXPECT_THAT(open(testing::zip_file({{"x.txt", "hello"}})), HasSubstr("data.pkl' is missing"));
+  EXPECT_THAT(open(testing::zip_file({{"a/data.pkl", fine}})), HasSubstr("'a/data/0' is missing"));
+  EXPECT_THAT(open(testing::zip_file({{"a/data.pkl", fine, 8}})), HasSubstr("is compressed"));
+  EXPECT_THAT(open(testing::zip_file({{"a/data.pkl", fine, 0, 1}})), HasSubstr("is encrypted"));
+  EXPECT_THAT(open_zip(dict(4, "K\0"s, "K\x04\x85", "K\x01\x85", "a\nb")),
+              HasSubstr("'a?b' is no plain text"));
+  EXPECT_THAT(refusal([&] { Checkpoint::open(folder_.path()); }), HasSubstr("expected a file"));
+  EXPECT_THAT(refusal([&] { Checkpoint::open(folder_.path() / "none.pt"); }),
+              HasSubstr("none.pt: cannot be opened"));
+}
+
+class Damaged : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(Damaged, NeverEndsInAnythingButAnError) {
+  const testing::TempDir folder;
+  const auto copy = folder.path() / "model.pt";
+  int refused = 0;
+  testing::damage(testing::read_bytes(golden(GetParam())), copy, 300, [&](bool cut) {
+    try {
+      const auto checkpoint = Checkpoint::open(copy);
+      for (const std::string& name : checkpoint->names()) {
+        if (checkpoint->entry(name).dtype.starts_with("complex")) continue;
+        checkpoint->read(name);
+      }
+      EXPECT_FALSE(cut) << "a file that was cut passed as whole";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Code::bad_model) << error.what();
+      ++refused;
+    }
+  });
+  EXPECT_GT(refused, 300);
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, Damaged,
+                         ::testing::Values("pt_format/mixed_zip.pt", "pt_format/mixed_legacy.pt",
+                                           "pt_format/cuda_location_zip.pt",
+                                           "supervised_tiny/supervised_tiny_extra_entries.pt"));
 
 }  // namespace
 }  // namespace ctclip

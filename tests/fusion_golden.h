@@ -43,11 +43,10 @@ inline nlohmann::json lightgbm_manifest() {
       std::regex_replace(text, std::regex(": (-?Infinity|NaN)\\b"), ": null"));
 }
 
-/// Equal, both NaN, or within `relative` of the larger of the expected value and `scale`.
-inline bool same_number(double found, double expected, double relative, double scale = 0) {
+/// Equal, both NaN, or within `relative` of the expected value.
+inline bool same_number(double found, double expected, double relative) {
   if (std::isnan(expected)) return std::isnan(found);
-  if (found == expected) return true;
-  return std::abs(found - expected) <= relative * std::max(std::abs(expected), scale);
+  return found == expected || std::abs(found - expected) <= relative * std::abs(expected);
 }
 
 }  // namespace ctclip::testing

@@ -6,6 +6,8 @@ namespace ctclip {
 namespace {
 
 constexpr std::array kCodes = {
+    CodeInfo{Code::bad_http, "bad_http", Fault::bad_request,
+             "the request is no well-formed HTTP, or its headers are over the limit"},
     CodeInfo{Code::missing_file_field, "missing_file_field", Fault::bad_request,
              "the multipart form has no field 'file'"},
     CodeInfo{Code::bad_multipart, "bad_multipart", Fault::bad_request,
@@ -58,6 +60,8 @@ constexpr std::array kCodes = {
              "no lungs, or only a sliver of them, are in the image"},
     CodeInfo{Code::queue_full, "queue_full", Fault::busy, "too many studies are waiting"},
     CodeInfo{Code::starting, "starting", Fault::unavailable, "the models are still being loaded"},
+    CodeInfo{Code::too_many_connections, "too_many_connections", Fault::unavailable,
+             "every connection that the service allows is at work"},
     CodeInfo{Code::shutting_down, "shutting_down", Fault::unavailable,
              "the service finishes what runs and takes nothing new"},
     CodeInfo{Code::disk_full, "disk_full", Fault::unavailable,

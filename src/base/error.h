@@ -24,6 +24,7 @@ enum class Fault {
 /// Every error that the program can report. The name (see `info`) is the stable `error_code` of an
 /// answer.
 enum class Code {
+  bad_http,
   missing_file_field,
   bad_multipart,
   bad_parameter,
@@ -53,6 +54,7 @@ enum class Code {
   no_lungs,
   queue_full,
   starting,
+  too_many_connections,
   shutting_down,
   disk_full,
   cancelled,

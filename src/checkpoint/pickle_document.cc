@@ -127,7 +127,8 @@ bool is_dangerous(std::string_view module, std::string_view name) {
     if (holds(kDangerousModules, part) || part.starts_with("__")) return true;
   }
   if (root == "builtins" || root == "__builtin__" || root == "__builtins__") {
-    return holds(kDangerousBuiltins, rest);
+    return holds(kDangerousBuiltins, rest) ||
+           holds(kDangerousBuiltins, name.substr(0, name.find('.')));
   }
   const std::string full = std::string(module) + "." + std::string(name);
   return std::any_of(kDangerousNames.begin(), kDangerousNames.end(), [&](std::string_view one) {

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "checkpoint/layouts.h"
 #include "detectors/ctclip.h"
 #include "nn/kernels.h"
 
@@ -23,19 +24,6 @@ bool is_unused(const std::string& name) {
 }
 
 }  // namespace
-
-const std::vector<std::string>& default_target_pathologies() {
-  static const std::vector<std::string> pathologies = {
-      "ribs_fracture",   "pleural_effusion",
-      "aorta_pathology", "pulmonary_trunk_pathology",
-      "cancer",          "atelectasis",
-      "covid",           "infiltrate",
-      "emphysema",       "paracardial_fat_pathology",
-      "fibrosis",        "airiness_decrease",
-      "pneumothorax",    "coronary_calcium",
-      "osteo_fracture"};
-  return pathologies;
-}
 
 Supervised::Supervised(const Weights& weights, const models::CtVitGeometry& geometry,
                        const nn::Engine& engine)

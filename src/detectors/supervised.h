@@ -10,9 +10,6 @@
 
 namespace ctclip {
 
-/// The pathologies of a supervised checkpoint that does not list its own, in the reference's order.
-const std::vector<std::string>& default_target_pathologies();
-
 /// Supervised head on a CT-CLIP image encoder of its own: sigmoid(Linear(LayerNorm(unit latent))).
 class Supervised : public Detector {
  public:

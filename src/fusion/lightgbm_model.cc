@@ -47,8 +47,8 @@ void Model::raw(std::span<const double> row, std::span<double> out) const {
 void Model::probability(std::span<const double> row, std::span<double> out) const {
   raw(row, out);
   if (impl_->average_output) {
-    const auto iterations = static_cast<double>(impl_->trees.size() / impl_->outputs);
-    for (double& score : out) score /= iterations;
+    const std::size_t iterations = impl_->trees.size() / impl_->outputs;
+    for (double& score : out) score /= static_cast<double>(iterations);
   }
   impl_->objective.transform(out);
 }

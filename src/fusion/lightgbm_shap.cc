@@ -122,7 +122,7 @@ class Tree::Shap {
 void Tree::Shap::visit(int32_t at, Path path, double zero, double one, int32_t feature) {
   path.extend(zero, one, feature);
   if (at < 0) {
-    add_leaf(tree_.leaf_value_[static_cast<std::size_t>(~at)], path);
+    add_leaf(tree_.leaf_value_[leaf_of(at)], path);
     return;
   }
   const Node& node = tree_.nodes_[static_cast<std::size_t>(at)];

@@ -119,8 +119,7 @@ void Tree::walk(const Fields& fields) {
   while (!open.empty()) {
     const auto [at, depth] = open.back();
     open.pop_back();
-    auto&& seen =
-        at < 0 ? leaf_seen[static_cast<std::size_t>(~at)] : node_seen[static_cast<std::size_t>(at)];
+    auto&& seen = at < 0 ? leaf_seen[leaf_of(at)] : node_seen[static_cast<std::size_t>(at)];
     if (seen) {
       fields.refuse(
           fmt::format("{} {} is reached twice", at < 0 ? "leaf" : "node", at < 0 ? ~at : at));

@@ -21,6 +21,12 @@ struct Node {
   bool default_left = false;  ///< where missing values go
 };
 
+/// The leaf that a negative child stands for.
+inline std::size_t leaf_of(int32_t child) {
+  const int32_t leaf = ~child;
+  return static_cast<std::size_t>(leaf);
+}
+
 /// One tree, checked: every index is in range, every node and leaf is reached exactly once from
 /// node 0. A tree of one leaf has no nodes.
 class Tree {
@@ -55,7 +61,7 @@ class Tree {
   int32_t next(const Node& node, double value) const;
   bool has_category(int32_t set, double value) const;
   double count(int32_t node_or_leaf) const {
-    return node_or_leaf < 0 ? leaf_count_[static_cast<std::size_t>(~node_or_leaf)]
+    return node_or_leaf < 0 ? leaf_count_[leaf_of(node_or_leaf)]
                             : internal_count_[static_cast<std::size_t>(node_or_leaf)];
   }
 

@@ -14,12 +14,15 @@ inline constexpr std::string_view kWarningRussian =
     "врачом-рентгенологом. Не предназначено для самостоятельной постановки диагноза.";
 
 /// Readable name of a pathology: "pleural_effusion" -> "Pleural effusion", "covid" -> "COVID-19
-/// pneumonia". A name that is not in the table is shown as it is, underscores as blanks, first
-/// letter upper case.
+/// pneumonia". Blanks and underscores, upper and lower case are alike. A name that is not in the
+/// table is shown as it is, underscores as blanks, first letter upper case.
 std::string readable_name(std::string_view pathology);
+/// The same in Russian. Also takes what readable_name gives, and "No significant pathology". A name
+/// that is not in the table stays English.
 std::string readable_name_russian(std::string_view pathology);
 
-/// The guide's table: below 0.3, 0.3 - 0.5, 0.5 - 0.7, above.
+/// The guide's table. A bound belongs to the band above it but for 0.7, which the table's last line
+/// ("> 0.7") leaves to the third: [0, 0.3), [0.3, 0.5), [0.5, 0.7], (0.7, 1].
 std::string_view interpretation(double probability);
 std::string_view interpretation_russian(double probability);
 

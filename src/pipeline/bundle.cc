@@ -94,6 +94,8 @@ void read_bundle_json(const fs::path& file, Bundle& bundle) {
 }
 
 void find_deployed_names(const fs::path& folder, Bundle& bundle) {
+  bundle.licence =
+      "not stated; the published CT-CLIP weights are CC BY-NC-SA 4.0: not for commercial use";
   bundle.name = folder.filename().empty() ? folder.parent_path().filename() : folder.filename();
   for (const RoleFacts& facts : kRoles) {
     for (const std::string_view name : facts.defaults) {

@@ -12,18 +12,22 @@
 
 namespace ctclip {
 
+/// Every limit of the service besides those of one study, each with its default and its reason.
 struct ServerOptions {
-  std::string host = "127.0.0.1";
-  uint16_t port = 8000;  ///< 0: any free one, see Server::port
+  std::string host = "127.0.0.1";  ///< a name or an address; nobody else's machine unless told
+  uint16_t port = 8000;            ///< 0: any free one, see Server::port
   Limits limits;
-  std::filesystem::path
-      spool;      ///< where uploads are kept while they wait; empty: a private folder in TMPDIR
-  int jobs = 1;   ///< studies in the detectors at once; each uses every thread of the pool anyway
-  int queue = 8;  ///< studies that wait for them; 429 beyond
-  int io_threads = 2;  ///< answers /health while studies run
-  int connections = 1024;
-  std::chrono::seconds header_timeout{30};
-  std::chrono::seconds idle_timeout{60};  ///< without a byte from or to the client
+  /// Where uploads are kept while they wait; empty: a private folder in TMPDIR.
+  std::filesystem::path spool;
+  int jobs = 1;            ///< studies in the detectors at once; each uses every thread anyway
+  int queue = 8;           ///< studies that wait for them; 429 beyond
+  int io_threads = 2;      ///< answers /health while studies run
+  int connections = 1024;  ///< beyond, the one that has been idle longest is closed
+  uint32_t header_bytes = 16 << 10;                  ///< of a request; browsers send about 1 KiB
+  std::chrono::milliseconds header_timeout{30'000};  ///< from the first byte to the last header
+  std::chrono::milliseconds idle_timeout{60'000};    ///< without a byte from or to the client
+  uint64_t upload_rate = 1024;  ///< bytes/s, on average, that an upload may not stay below
+  uint64_t disk_reserve = uint64_t{512} << 20;  ///< bytes of disk that uploads leave free
 };
 
 /// The HTTP service: /health, /ready, /predict, / (service.md "Answer"). Uploads stream to the

@@ -26,4 +26,10 @@ Status status_of(Fault fault) {
   return {500, 1};
 }
 
+Status status_of(Code code) {
+  if (code == Code::not_found) return {404, 1};
+  if (code == Code::method_not_allowed) return {405, 1};
+  return status_of(info(code).fault);
+}
+
 }  // namespace ctclip

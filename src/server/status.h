@@ -10,5 +10,7 @@ struct Status {
   int exit;
 };
 Status status_of(Fault fault);
+/// The same, for the two errors of HTTP's own that have a status of their own: 404 and 405.
+Status status_of(Code code);
 
 }  // namespace ctclip

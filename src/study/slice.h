@@ -22,6 +22,7 @@ namespace ctclip {
 struct Slice {
   std::size_t file = 0;  ///< in its Source
   int32_t frame = 0;     ///< within the file, from 0
+  int32_t frames = 1;    ///< in the file
 
   std::string study_uid, series_uid, sop_uid, sop_class_uid, modality, transfer_syntax;
   std::vector<std::string> image_type;          ///< of the frame (FrameType) where it has its own
@@ -56,18 +57,24 @@ struct Contents {
 };
 
 /// Reads the header of every file, in parallel, never more than limits.header_bytes of one and
-/// never its pixels. A file that is no DICOM, or damaged, is counted or becomes a Slice with a
-/// defect; it never throws for one file.
+/// never its pixels. A file that is no DICOM, or a damaged DICOM file, is counted or becomes a
+/// Slice with a defect; it never throws for one file. Throws Error{damaged_archive,
+/// encrypted_archive, too_many_slices, cancelled}: what concerns the archive as a whole, as an
+/// answer made without the entries that do not match their checksums would be an answer to another
+/// study.
 Contents scan(const Source& source, const Limits& limits, ThreadPool& pool, Watch& watch);
 
 /// Hounsfield units of the image in row-major order (rows x columns), valid during the call.
 using TakeImage = std::function<void(std::size_t slice, std::span<const float> hu)>;
 
-/// Decodes the frames of one file: `slices` all name the same file, `take` is called once for each
-/// with its index. HU = stored * slope + intercept in double, rounded to float; bits above
-/// BitsStored are dropped first (sign-extended or masked); padding values become -1024 HU if that
-/// is below what they give... see slice.cc for the rule. Throws Error{undecodable_pixels,
-/// image_too_large}: the file's label, what was expected, what was found.
+/// Decodes the frames of one file: `slices` are of the same file, `take` is called once for each
+/// with its index, in the order of the frames. HU = stored * slope + intercept in double, rounded
+/// to float; bits outside BitsStored are dropped first (sign-extended or masked). Padding (equal to
+/// PixelPaddingValue, or between it and PixelPaddingRangeLimit) becomes the lower of what the
+/// formula gives and -1024 HU. One frame is in memory at a time. Any number of threads may call it;
+/// frames of one multi-frame file are cheapest in one call, as each call reads from the file's
+/// front. Throws Error{undecodable_pixels, image_too_large, damaged_archive}: the file's label,
+/// what was expected, what was found.
 void decode(const Source& source, std::span<const Slice* const> slices, const Limits& limits,
             const TakeImage& take);
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,13 +26,15 @@ struct StudyFacts {
   std::string format;  ///< "zip", "folder", "dicom", "nifti"
   Contents contents;   ///< slices' headers, counts of what was passed over
   Choice choice;
-  std::vector<std::string> warnings;
-  Lungs lungs;
+  std::optional<Geometry> geometry;   ///< of the volume, once it was assembled
+  Shape shape;                        ///< slices, rows, columns of the volume, likewise
+  std::vector<std::string> warnings;  ///< all of them, those of `choice` included
+  std::optional<Lungs> lungs;         ///< once they were looked for
 };
 
-/// From bytes to Volume: source, scan, choice, assembly, lungs. `facts` is filled as far as it came
-/// even when this throws, so that a Failure can name the study. Throws Error with any code of the
-/// study side.
+/// From bytes to Volume: source, scan, choice, assembly, lungs; the stages of `watch` are "scan",
+/// "decode" and "lungs". `facts` is filled as far as it came even when this throws, so that a
+/// Failure can name the study. Throws Error with any code of the study side.
 Volume load_study(const std::filesystem::path& input, const StudyOptions& options, ThreadPool& pool,
                   Watch& watch, StudyFacts& facts);
 

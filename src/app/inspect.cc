@@ -1,0 +1,58 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "app/commands.h"
+#include "app/inspect_report.h"
+#include "study/study.h"
+
+namespace ctclip::app {
+namespace {
+
+struct Options {
+  std::filesystem::path study;
+  StudyOptions load;
+  bool json = false;
+  int threads = 0;
+};
+
+int inspect(const Options& options) {
+  StudyReport report;
+  report.any_anatomy = options.load.any_anatomy;
+  ThreadPool pool(options.threads);
+  Watch watch;
+  try {
+    load_study(options.study, options.load, pool, watch, report.facts);
+  } catch (const Error& error) {
+    report.error = error;
+  }
+  const std::string text = options.json ? report_json(report).dump(2) + "\n" : report_text(report);
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return report.error ? 1 : 0;
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app, Action& action) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand(
+      "inspect", "Tell what is in a study: series, choice and reasons, geometry, lungs, warnings");
+  command
+      ->add_option("study", options->study, "ZIP of DICOM files, folder, DICOM file or NIfTI file")
+      ->required()
+      ->check(CLI::ExistingPath);
+  command->add_flag("--json", options->json, "Print JSON instead of a table");
+  command->add_option("--series", options->load.series_uid, "Take the series with this UID");
+  command->add_flag("--any-anatomy", options->load.any_anatomy, "Leave out the lungs check");
+  command->add_option("--threads", options->threads, "Threads; 0: one for each core")
+      ->check(CLI::Range(0, 1024));
+  command->footer("Exit status: 0 the study would be answered, 1 it would be refused, 2 usage.");
+  command->callback([options, &action] { action = [options] { return inspect(*options); }; });
+}
+
+}  // namespace ctclip::app

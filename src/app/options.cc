@@ -1,0 +1,45 @@
+#include "app/options.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+namespace ctclip::app {
+
+void add_threads_option(CLI::App& command, int& threads) {
+  command.add_option("--threads", threads, "Threads to compute with; 0 for one on each core")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+}
+
+void add_model_options(CLI::App& command, ModelOptions& options) {
+  command
+      .add_option(
+          "--models", options.models,
+          "Folder with the models (docs/models.md); CTCLIP_MODEL_PATH, SUPERVISED_MODEL_PATH and "
+          "LIGHTGBM_MODEL_PATH replace single files of it")
+      ->envname("CTCLIP_MODELS");
+  add_threads_option(command, options.threads);
+}
+
+void add_study_options(CLI::App& command, StudyOptions& options) {
+  command.add_option("--series", options.series_uid,
+                     "SeriesInstanceUID to take instead of the one that would be chosen");
+  command.add_flag("--any-anatomy", options.any_anatomy,
+                   "Leave out the check that there are lungs (the answer says so)");
+}
+
+Watch::Listener progress_on_terminal(const std::string& label) {
+  if (isatty(STDERR_FILENO) == 0) return {};
+  return [label](std::string_view stage, int64_t done, int64_t total) {
+    const std::string share = total > 0 ? fmt::format(" {}/{}", done, total) : "";
+    fmt::print(stderr, "\r\033[K{}: {}{}", label, stage, share);
+  };
+}
+
+void end_progress() {
+  if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
+}
+
+}  // namespace ctclip::app

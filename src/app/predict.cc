@@ -1,0 +1,61 @@
+#include <fmt/format.h>
+
+#include <iostream>
+#include <vector>
+
+#include "app/commands.h"
+#include "app/options.h"
+#include "fusion/names.h"
+#include "pipeline/pipeline.h"
+#include "server/status.h"
+
+namespace ctclip::app {
+namespace {
+
+struct PredictOptions {
+  std::vector<std::filesystem::path> studies;
+  ModelOptions model;
+  AnalysisRequest request;
+};
+
+int run_predict(const PredictOptions& options) {
+  const Pipeline pipeline(open_bundle(options.model.models),
+                          std::make_shared<ThreadPool>(options.model.threads));
+  fmt::print(stderr, "{}\nModels: {}\n", kWarningEnglish, pipeline.bundle().title());
+  int status = 0;
+  for (const std::filesystem::path& study : options.studies) {
+    AnalysisRequest request = options.request;
+    request.input = study;
+    Watch watch({}, progress_on_terminal(study.filename().string()));
+    const Analysis analysis = pipeline.analyse(request, watch);
+    end_progress();
+    std::cout << analysis.answer.dump()
+              << std::endl;  // a line is safe with the reader before the next study begins
+    if (analysis.error) status = std::max(status, status_of(analysis.error->fault()).exit);
+  }
+  return status;
+}
+
+}  // namespace
+
+void add_predict(CLI::App& app, Action& action) {
+  auto options = std::make_shared<PredictOptions>();
+  CLI::App* command = app.add_subcommand("predict", "Answer studies: one line of JSON for each");
+  command
+      ->add_option("STUDY", options->studies,
+                   "ZIP of DICOM files, a folder, a DICOM or a NIfTI file")
+      ->required();
+  add_model_options(*command, options->model);
+  add_study_options(*command, options->request.study);
+  command
+      ->add_option("--threshold", options->request.threshold,
+                   "Decision threshold instead of the bundle's")
+      ->check(CLI::Range(0.0, 1.0));
+  command->add_flag(
+      "--details", options->request.details,
+      "Add every probability, the features, SHAP values, series, warnings and timings");
+  command->footer(std::string(kWarningEnglish));
+  command->callback([options, &action] { action = [options] { return run_predict(*options); }; });
+}
+
+}  // namespace ctclip::app

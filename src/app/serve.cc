@@ -1,0 +1,177 @@
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <functional>
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "app/commands.h"
+#include "base/log.h"
+#include "pipeline/load.h"
+#include "server/server.h"
+
+namespace ctclip::app {
+namespace {
+
+constexpr int kTerminated = 128 + SIGTERM;
+
+struct ServeOptions {
+  std::filesystem::path models = "models";
+  int threads = 0;
+  ServerOptions server;
+  double header_timeout = 30, idle_timeout = 60;  // seconds
+};
+
+sigset_t stop_signals() {
+  sigset_t set{};
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  return set;
+}
+
+/// Before any other thread is made, so that each inherits it: SIGTERM and SIGINT wait for
+/// StopSignals.
+void block_stop_signals() {
+  const sigset_t set = stop_signals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
+/// Turns the first SIGTERM or SIGINT into a call of `stop`, on a thread of its own, while the
+/// object lives; the second ends the process at once.
+class StopSignals {
+ public:
+  explicit StopSignals(std::function<void()> stop)
+      : thread_([stop = std::move(stop)](const std::stop_token& done) {
+          const sigset_t set = stop_signals();
+          constexpr timespec kLook{0, 100'000'000};
+          for (int received = 0; !done.stop_requested();) {
+            if (sigtimedwait(&set, nullptr, &kLook) < 0) continue;
+            if (++received == 2) std::_Exit(kTerminated);
+            log().info(
+                "stopping: accepted studies are finished first; a second signal ends at once");
+            stop();
+          }
+        }) {}
+
+ private:
+  std::jthread thread_;
+};
+
+/// Every connection is a descriptor, and so is every upload; the usual soft limit is 1,024 in all.
+void raise_descriptor_limit(int connections) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const rlim_t wanted = static_cast<rlim_t>(connections) * 3 + 256;
+  limit.rlim_cur = std::max(limit.rlim_cur, std::min(limit.rlim_max, wanted));
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// Loads the models beside a server that already answers.
+class Loading {
+ public:
+  Loading(const ServeOptions& options, Server& server)
+      : loaded_(std::async(std::launch::async, [&options, &server] {
+          try {
+            server.set_analyser(load_analyser(options.models, options.threads));
+          } catch (...) {
+            server.stop();
+            throw;
+          }
+        })) {}
+
+  bool ended() const {
+    return loaded_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  }
+  /// Throws what the loading threw.
+  void get() { loaded_.get(); }
+
+ private:
+  std::future<void> loaded_;
+};
+
+int serve(const ServeOptions& options) {
+  block_stop_signals();
+  std::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit(options.server.connections);
+  Server server(options.server);
+  const StopSignals signals([&server] { server.stop(); });
+  log().info(
+      "listening on http://{}:{}; for diagnostic support only, every result must be checked "
+      "by a radiologist",
+      options.server.host, server.port());
+  Loading loading(options, server);
+  server.run();
+  log().info("stopped");
+  if (!loading.ended()) {
+    // Nothing is left to answer, and a checkpoint of gigabytes cannot be interrupted.
+    log().flush();
+    std::_Exit(EXIT_SUCCESS);
+  }
+  loading.get();
+  return EXIT_SUCCESS;
+}
+
+void add_limits(CLI::App& command, ServeOptions& options) {
+  ServerOptions& server = options.server;
+  command.add_option("--max-upload", server.limits.upload_bytes, "largest upload, bytes")
+      ->transform(CLI::AsSizeValue(false));
+  command
+      .add_option("--max-inflated", server.limits.inflated_bytes, "largest inflated study, bytes")
+      ->transform(CLI::AsSizeValue(false));
+  command.add_option("--max-connections", server.connections, "open connections")
+      ->check(CLI::Range(1, 100'000));
+  command.add_option("--header-timeout", options.header_timeout, "seconds for a request's header")
+      ->check(CLI::Range(0.1, 3600.0));
+  command.add_option("--idle-timeout", options.idle_timeout, "seconds without a byte")
+      ->check(CLI::Range(0.1, 3600.0));
+  command
+      .add_option("--min-upload-rate", server.upload_rate,
+                  "bytes per second that an upload may not stay below")
+      ->transform(CLI::AsSizeValue(false));
+  command.add_option("--disk-reserve", server.disk_reserve, "bytes of disk that stay free")
+      ->transform(CLI::AsSizeValue(false));
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, Action& action) {
+  auto options = std::make_shared<ServeOptions>();
+  CLI::App* command = app.add_subcommand("serve", "Answer studies over HTTP");
+  command->footer(
+      "For diagnostic support only: every result must be checked by a qualified radiologist.");
+  command->add_option("--models", options->models, "folder with the models (a bundle)")
+      ->envname("CTCLIP_MODELS")
+      ->capture_default_str();
+  ServerOptions& server = options->server;
+  command->add_option("--host", server.host, "address to listen on; 0.0.0.0 for every one")
+      ->envname("CTCLIP_HOST");
+  command->add_option("--port", server.port, "0 for any free one")->envname("CTCLIP_PORT");
+  command->add_option("--threads", options->threads, "threads that compute; 0 for one on each core")
+      ->check(CLI::Range(0, 1024));
+  command->add_option("--jobs", server.jobs, "studies at once")->check(CLI::Range(1, 64));
+  command->add_option("--queue", server.queue, "studies that wait; 429 beyond")
+      ->check(CLI::Range(0, 100'000));
+  command->add_option(
+      "--spool", server.spool,
+      "folder for uploads, of this process alone; default: a private one in TMPDIR");
+  add_limits(*command, *options);
+  for (CLI::Option* option : command->get_options()) option->capture_default_str();
+  command->callback([options, &action] {
+    const auto milliseconds = [](double seconds) {
+      return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
+    };
+    options->server.header_timeout = milliseconds(options->header_timeout);
+    options->server.idle_timeout = milliseconds(options->idle_timeout);
+    action = [options] { return serve(*options); };
+  });
+}
+
+}  // namespace ctclip::app

@@ -1,0 +1,106 @@
+#include "server/routes.h"
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "server/jobs.h"
+#include "server/page.h"
+#include "server/text.h"
+
+namespace ctclip {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Entry {
+  Route route;
+  std::string_view path, name, methods;
+};
+constexpr std::array kRoutes = {
+    Entry{Route::page, "/", "/", "GET, HEAD"},
+    Entry{Route::health, "/health", "/health", "GET, HEAD"},
+    Entry{Route::ready, "/ready", "/ready", "GET, HEAD"},
+    Entry{Route::predict, "/predict", "/predict", "POST"},
+    Entry{Route::unknown, "", "(unknown)", ""},
+};
+
+const Entry& entry(Route route) { return kRoutes[static_cast<std::size_t>(route)]; }
+
+Reply page_or_status(std::string_view accept) {
+  Reply reply;
+  if (lower(accept).find("text/html") == std::string::npos) {
+    reply = json_reply(
+        200, Json{{"status", "healthy"}, {"service", "ctclip"}, {"version", CTCLIP_VERSION}});
+  } else {
+    reply.type = "text/html; charset=utf-8";
+    reply.body = page_html();
+    reply.headers.emplace_back(
+        "Content-Security-Policy",
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-src 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'");
+  }
+  reply.headers.emplace_back("Vary", "Accept");
+  return reply;
+}
+
+Reply readiness(const Jobs& jobs) {
+  const bool ready = jobs.ready();
+  Reply reply = json_reply(ready ? 200 : 503, Json{{"ready", ready}});
+  if (!ready) {
+    const auto seconds = retry_after(Code::starting, jobs).count();
+    reply.headers.emplace_back("Retry-After", std::to_string(seconds));
+  }
+  return reply;
+}
+
+}  // namespace
+
+Route route_of(std::string_view path) {
+  for (const Entry& candidate : kRoutes) {
+    if (!candidate.path.empty() && candidate.path == path) return candidate.route;
+  }
+  return Route::unknown;
+}
+
+std::string_view name_of(Route route) { return entry(route).name; }
+std::string_view allowed_methods(Route route) { return entry(route).methods; }
+
+void require_allowed(Route route, std::string_view method) {
+  if (route == Route::unknown) {
+    throw Error(Code::not_found,
+                "There is nothing at this path; there are /, /health, /ready and /predict.");
+  }
+  const std::string_view allowed = allowed_methods(route);
+  const bool is_get = method == "GET" || method == "HEAD";
+  if (is_get ? allowed != "GET, HEAD" : method != allowed) {
+    throw Error(Code::method_not_allowed, std::string(name_of(route)) + " takes " +
+                                              std::string(allowed) + ", not " + shown(method) +
+                                              ".");
+  }
+}
+
+std::chrono::seconds retry_after(Code code, const Jobs& jobs) {
+  switch (code) {
+    case Code::queue_full:
+      return jobs.retry_after();
+    case Code::disk_full:
+      return std::chrono::seconds(60);
+    case Code::shutting_down:
+      return std::chrono::seconds(30);  // a restart, models included
+    default:
+      return std::chrono::seconds(5);
+  }
+}
+
+Reply answer_get(Route route, const Jobs& jobs, std::string_view accept) {
+  switch (route) {
+    case Route::health:
+      return json_reply(200, Json{{"status", "healthy"}});
+    case Route::ready:
+      return readiness(jobs);
+    default:
+      return page_or_status(accept);
+  }
+}
+
+}  // namespace ctclip

@@ -1,0 +1,426 @@
+#include "server/session.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+#include <typeinfo>
+#include <utility>
+
+#include "base/log.h"
+#include "server/reply.h"
+#include "server/routes.h"
+#include "server/status.h"
+#include "server/text.h"
+#include "server/upload_form.h"
+
+namespace ctclip {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using Clock = std::chrono::steady_clock;
+using Parser = http::request_parser<http::buffer_body>;
+using Header = http::request_header<>;
+using boost::system::error_code;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
+
+constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kChunk = 64 << 10;  ///< of an upload, from the network to the disk
+constexpr auto kWatchClient = 250ms;      ///< how soon a client's going away is noticed
+
+std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
+
+bool is_http_error(error_code error) {
+  return error.category() == http::make_error_code(http::error::bad_method).category() &&
+         error != http::error::end_of_stream && error != http::error::partial_message;
+}
+
+[[noreturn]] void client_gone() { throw Error(Code::cancelled, "The client went away."); }
+
+/// What an error of the network or of the client's HTTP means.
+void require_read(error_code error) {
+  if (!error) return;
+  if (!is_http_error(error)) client_gone();
+  throw Error(Code::bad_http, "The request is no well-formed HTTP: " + error.message() + ".");
+}
+
+/// One answer as Beast writes it; a HEAD gets the same without its body.
+http::message_generator to_http(Reply reply, unsigned version, bool keep_alive, bool head) {
+  const auto fill = [&](auto& message) {
+    message.set(http::field::server, "ctclip");
+    message.set(http::field::content_type, reply.type);
+    message.set(http::field::cache_control, "no-store");
+    message.set("X-Content-Type-Options", "nosniff");
+    message.set("Referrer-Policy", "no-referrer");
+    message.set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'self'");
+    for (const auto& [name, value] : reply.headers) message.set(name, value);
+    message.content_length(reply.body.size());
+    message.keep_alive(keep_alive);
+  };
+  const auto status = static_cast<http::status>(reply.status);
+  if (head) {
+    http::response<http::empty_body> message(status, version);
+    fill(message);
+    return message;
+  }
+  http::response<http::string_body> message(status, version);
+  fill(message);
+  message.body() = std::move(reply.body);
+  return message;
+}
+
+/// The boundary of the request's form. Throws Error{missing_file_field} where it is no form.
+std::string required_boundary(const Header& header) {
+  const std::string_view type = view(header[http::field::content_type]);
+  std::string boundary = form_boundary(type);
+  if (boundary.empty()) {
+    throw Error(Code::missing_file_field,
+                "The request has no field 'file': expected multipart/form-data (with curl: -F "
+                "file=@study.zip), found " +
+                    (type.empty() ? "no form" : "Content-Type " + shown(type)) + ".");
+  }
+  return boundary;
+}
+
+void require_understood(const Parser& parser) {
+  const Header& header = parser.get();
+  if (header.count(http::field::transfer_encoding) > 0 && !parser.chunked()) {
+    throw Error(Code::bad_http, "The only Transfer-Encoding that is understood is chunked.");
+  }
+  const std::string_view encoding = view(header[http::field::content_encoding]);
+  if (!encoding.empty() && lower(encoding) != "identity") {
+    throw Error(Code::bad_http, "A body with Content-Encoding is not understood; send it plain.");
+  }
+}
+
+/// A form that is being received. Its file, if it fails, is removed on the disk's threads.
+struct DisposeOnDisk {
+  asio::thread_pool* disk;
+  void operator()(UploadForm* form) const {
+    asio::post(*disk, [owned = std::unique_ptr<UploadForm>(form)] {});
+  }
+};
+using FormOnDisk = std::unique_ptr<UploadForm, DisposeOnDisk>;
+
+/// How a runner's thread hands an answer to a connection. Used on the connection's strand only.
+struct Answered {
+  explicit Answered(const asio::any_io_executor& strand) : timer(strand) {}
+  asio::steady_timer timer;
+  std::optional<Analysis> analysis;
+};
+
+/// What is known of a request while it is served.
+struct Exchange {
+  Parser parser;
+  uint64_t number = 0;  ///< of the request, for the log
+  Clock::time_point began = Clock::now();
+  Route route = Route::unknown;
+  uint64_t received = 0;
+  double seconds() const { return std::chrono::duration<double>(Clock::now() - began).count(); }
+};
+
+class Session : public Connection, public std::enable_shared_from_this<Session> {
+ public:
+  Session(asio::ip::tcp::socket socket, Service& service)
+      : stream_(std::move(socket)), service_(service), buffer_(kChunk * 2) {}
+
+  asio::awaitable<void> run();
+  void drop() override;
+  void interrupt() override;
+
+ private:
+  asio::awaitable<bool> serve_one();
+  asio::awaitable<error_code> read_header(Parser& parser);
+  asio::awaitable<std::optional<Reply>> answer(Exchange& exchange, error_code header_error);
+  asio::awaitable<Reply> route(Exchange& exchange);
+  asio::awaitable<Reply> predict(Exchange& exchange, const std::string& query);
+  asio::awaitable<Upload> receive(Exchange& exchange, const std::string& boundary,
+                                  Jobs::Place& place);
+  asio::awaitable<std::size_t> read_body(Exchange& exchange, std::string& chunk);
+  asio::awaitable<void> say_continue(const Header& header);
+  asio::awaitable<Reply> analysed(Jobs::Place place, Upload upload);
+  asio::awaitable<void> write(const Exchange& exchange, Reply reply, bool keep_alive);
+  asio::awaitable<void> linger();
+  asio::awaitable<void> on_disk(std::function<void()> work);
+  Reply failure(const Exchange& exchange, const Error& error) const;
+  bool client_left();
+  void log_request(const Exchange& exchange, int status, std::size_t sent) const;
+
+  beast::tcp_stream stream_;
+  Service& service_;
+  beast::flat_buffer buffer_;  ///< what has come and is not yet read: pipelined requests, too
+  bool first_ = true;
+};
+
+void Session::drop() {
+  asio::post(stream_.get_executor(), [self = shared_from_this()] {
+    if (self->phase() == Phase::idle || self->phase() == Phase::lingering) self->stream_.close();
+  });
+}
+
+void Session::interrupt() {
+  asio::post(stream_.get_executor(), [self = shared_from_this()] {
+    if (self->phase() == Phase::receiving) self->stream_.cancel();
+  });
+}
+
+asio::awaitable<void> Session::run() {
+  const auto self = shared_from_this();
+  const Connections::Entry listed(service_.connections, self);
+  try {
+    while (co_await serve_one()) enter(Phase::idle);
+  } catch (const boost::system::system_error&) {  // it broke off while we wrote
+  } catch (const std::exception& error) {
+    log().error("a connection ended with an unexpected error of type {}", typeid(error).name());
+  }
+}
+
+asio::awaitable<bool> Session::serve_one() {
+  Exchange exchange;
+  const error_code header_error = co_await read_header(exchange.parser);
+  if (header_error && !is_http_error(header_error)) co_return false;
+  enter(Phase::working);
+  exchange.number = ++service_.requests;
+  exchange.began = Clock::now();
+  std::optional<Reply> reply = co_await answer(exchange, header_error);
+  enter(Phase::working);
+  log_request(exchange, reply ? reply->status : 499, reply ? reply->body.size() : 0);
+  if (!reply) co_return false;
+  const bool keep_alive = !header_error && exchange.parser.is_done() && !service_.stopping &&
+                          exchange.parser.get().keep_alive();
+  co_await write(exchange, *std::move(reply), keep_alive);
+  if (!keep_alive) co_await linger();
+  co_return keep_alive;
+}
+
+asio::awaitable<error_code> Session::read_header(Parser& parser) {
+  parser.header_limit(service_.options.header_bytes);
+  parser.body_limit(boost::none);  // UploadForm counts
+  if (!std::exchange(first_, false) && buffer_.size() == 0) {
+    buffer_.shrink_to_fit();
+    stream_.expires_after(service_.options.idle_timeout);
+    const auto [error, count] = co_await stream_.async_read_some(buffer_.prepare(4096), kNoThrow);
+    if (error) co_return error;
+    buffer_.commit(count);
+  }
+  stream_.expires_after(service_.options.header_timeout);
+  const auto [error, count] = co_await http::async_read_header(stream_, buffer_, parser, kNoThrow);
+  co_return error;
+}
+
+// One of the three places where errors are caught. No reply: the client is gone.
+asio::awaitable<std::optional<Reply>> Session::answer(Exchange& exchange, error_code header_error) {
+  std::optional<Error> failed;
+  try {
+    require_read(header_error);
+    co_return co_await route(exchange);
+  } catch (const Error& error) {
+    failed = error;
+  } catch (const std::bad_alloc&) {
+    failed = Error(Code::internal, "The service ran out of memory.");
+  }
+  if (failed->code() == Code::cancelled) co_return std::nullopt;
+  co_return failure(exchange, *failed);
+}
+
+Reply Session::failure(const Exchange& exchange, const Error& error) const {
+  Reply reply = failure_reply(error, exchange.seconds(), retry_after(error.code(), service_.jobs));
+  if (error.code() == Code::method_not_allowed) {
+    reply.headers.emplace_back("Allow", allowed_methods(exchange.route));
+  }
+  return reply;
+}
+
+asio::awaitable<Reply> Session::route(Exchange& exchange) {
+  const Header& header = exchange.parser.get();
+  const Target target = split_target(view(header.target()));
+  exchange.route = route_of(target.path);
+  require_allowed(exchange.route, view(header.method_string()));
+  require_understood(exchange.parser);
+  if (exchange.route == Route::predict) co_return co_await predict(exchange, target.query);
+  co_return answer_get(exchange.route, service_.jobs, view(header[http::field::accept]));
+}
+
+// Everything that can be refused is refused before the upload is taken.
+asio::awaitable<Reply> Session::predict(Exchange& exchange, const std::string& query) {
+  const Parameters asked = Parameters::from_query(query);
+  const std::string boundary = required_boundary(exchange.parser.get());
+  const uint64_t limit = service_.options.limits.upload_bytes;
+  const uint64_t coming = exchange.parser.content_length().value_or(0);
+  if (coming > limit + UploadForm::kOverhead) refuse_too_large(limit);
+  Jobs::Place place = service_.jobs.reserve();
+  co_await on_disk([&] { service_.spool.require_space(coming); });
+  co_await say_continue(exchange.parser.get());
+  Upload upload = co_await receive(exchange, boundary, place);
+  upload.parameters.merge(asked);
+  co_return co_await analysed(std::move(place), std::move(upload));
+}
+
+asio::awaitable<void> Session::say_continue(const Header& header) {
+  if (lower(view(header[http::field::expect])) != "100-continue") co_return;
+  constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+  stream_.expires_after(service_.options.idle_timeout);
+  const auto [error, count] =
+      co_await asio::async_write(stream_, asio::buffer(kContinue), kNoThrow);
+  if (error) client_gone();
+}
+
+asio::awaitable<Upload> Session::receive(Exchange& exchange, const std::string& boundary,
+                                         Jobs::Place& place) {
+  enter(Phase::receiving);
+  const FormOnDisk form(
+      new UploadForm(boundary, service_.spool, service_.options.limits.upload_bytes),
+      DisposeOnDisk{&service_.disk});
+  buffer_.reserve(std::max(buffer_.size(), kChunk));
+  std::string chunk(kChunk, '\0');
+  while (!exchange.parser.is_done()) {
+    const std::size_t count = co_await read_body(exchange, chunk);
+    co_await on_disk([&] { form->feed(std::string_view(chunk).substr(0, count)); });
+    place.progress(count);
+  }
+  std::optional<Upload> upload;
+  co_await on_disk([&] { upload = form->finish(); });
+  enter(Phase::working);
+  co_return *std::move(upload);
+}
+
+/// The next bytes of the body; waits for no more than what has come.
+asio::awaitable<std::size_t> Session::read_body(Exchange& exchange, std::string& chunk) {
+  if (service_.stopping) {
+    throw Error(Code::shutting_down, "The service is shutting down; try again in a while.");
+  }
+  auto& body = exchange.parser.get().body();
+  body.data = chunk.data();
+  body.size = chunk.size();
+  stream_.expires_after(service_.options.idle_timeout);
+  const auto [error, ignored] =
+      co_await http::async_read_some(stream_, buffer_, exchange.parser, kNoThrow);
+  const std::size_t count = chunk.size() - body.size;
+  exchange.received += count;
+  if (service_.stopping && error == asio::error::operation_aborted) co_return 0;
+  if (error != http::error::need_buffer) require_read(error);
+  const double grace = std::chrono::duration<double>(service_.options.idle_timeout).count();
+  const double due =
+      (exchange.seconds() - grace) * static_cast<double>(service_.options.upload_rate);
+  if (static_cast<double>(exchange.received) < due) client_gone();
+  co_return count;
+}
+
+asio::awaitable<void> Session::on_disk(std::function<void()> work) {
+  const auto run = [](std::function<void()> work) -> asio::awaitable<void> {
+    work();
+    co_return;
+  };
+  co_await asio::co_spawn(service_.disk, run(std::move(work)), asio::use_awaitable);
+}
+
+asio::awaitable<Reply> Session::analysed(Jobs::Place place, Upload upload) {
+  const auto strand = stream_.get_executor();
+  const auto answered = std::make_shared<Answered>(strand);
+  AnalysisRequest request;
+  request.study = upload.parameters.study(service_.options.limits);
+  request.threshold = upload.parameters.threshold();
+  request.details = upload.parameters.details();
+  const auto job = service_.jobs.submit(
+      std::move(place), std::move(upload.file), std::move(request),
+      [answered, strand](Analysis analysis) {
+        asio::post(strand, [answered, analysis = std::move(analysis)]() mutable {
+          answered->analysis = std::move(analysis);
+          answered->timer.cancel();
+        });
+      });
+  while (!answered->analysis) {
+    answered->timer.expires_after(kWatchClient);
+    co_await answered->timer.async_wait(kNoThrow);
+    if (!answered->analysis && client_left()) {
+      service_.jobs.cancel(job);
+      asio::post(service_.disk, [job] {});  // its upload may go away with it
+      client_gone();
+    }
+    if (!answered->analysis && job->stop.stop_requested()) {
+      throw Error(Code::internal, "The study's answer was lost.");
+    }
+  }
+  const Analysis& analysis = *answered->analysis;
+  Reply reply =
+      json_reply(analysis.error ? status_of(analysis.error->fault()).http : 200, analysis.answer);
+  if (!analysis.error) reply.headers.emplace_back(kWarningHeader, kWarning);
+  co_return reply;
+}
+
+// Asked of the socket rather than read from it: a pipelined request may be waiting there. A client
+// that has closed only its sending side counts as gone, as with most servers.
+bool Session::client_left() {
+  pollfd asked{stream_.socket().native_handle(), POLLRDHUP, 0};
+  return poll(&asked, 1, 0) > 0 && (asked.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+asio::awaitable<void> Session::write(const Exchange& exchange, Reply reply, bool keep_alive) {
+  const Header& header = exchange.parser.get();
+  const bool head = header.method() == http::verb::head;
+  const unsigned version = header.version() == 10 ? 10 : 11;
+  reply.headers.emplace_back("X-Request-Number", std::to_string(exchange.number));
+  stream_.expires_after(service_.options.idle_timeout);
+  co_await beast::async_write(stream_, to_http(std::move(reply), version, keep_alive, head),
+                              asio::use_awaitable);
+}
+
+// A client that is still sending must not find the connection reset before it has read its answer:
+// our side is closed, and what comes is thrown away for a while.
+asio::awaitable<void> Session::linger() {
+  enter(Phase::lingering);
+  error_code ignored;
+  stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  const auto began = Clock::now();
+  buffer_.clear();
+  while (Clock::now() - began < (service_.stopping ? 2s : 30s)) {
+    stream_.expires_after(5s);
+    const auto [error, count] = co_await stream_.async_read_some(buffer_.prepare(kChunk), kNoThrow);
+    if (error) break;
+  }
+}
+
+void Session::log_request(const Exchange& exchange, int status, std::size_t sent) const {
+  const bool probe = exchange.route == Route::health || exchange.route == Route::ready;
+  log().log(probe ? spdlog::level::debug : spdlog::level::info,
+            "request {}: {} {} {}, {} bytes in, {} out, {:.3f} s", exchange.number,
+            view(http::to_string(exchange.parser.get().method())), name_of(exchange.route), status,
+            exchange.received, sent, exchange.seconds());
+}
+
+}  // namespace
+
+asio::awaitable<void> serve_connection(asio::ip::tcp::socket socket, Service& service) {
+  const auto session = std::make_shared<Session>(std::move(socket), service);
+  co_await session->run();
+}
+
+asio::awaitable<void> refuse_connection(asio::ip::tcp::socket socket) {
+  beast::tcp_stream stream(std::move(socket));
+  stream.expires_after(5s);
+  const Error error(Code::too_many_connections, "Too many connections are open; try again later.");
+  auto message = to_http(failure_reply(error, 0, 5s), 11, false, false);
+  const auto [failed, count] = co_await beast::async_write(stream, std::move(message), kNoThrow);
+  error_code ignored;
+  stream.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  std::array<char, 1024> rest{};
+  while (!failed) {
+    const auto [ended, size] = co_await stream.async_read_some(asio::buffer(rest), kNoThrow);
+    if (ended) break;
+  }
+}
+
+}  // namespace ctclip

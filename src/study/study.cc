@@ -1,0 +1,109 @@
+#include "study/study.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <system_error>
+
+#include "study/nifti.h"
+#include "study/source.h"
+
+namespace ctclip {
+namespace {
+
+void append(std::vector<std::string>& to, const std::vector<std::string>& more) {
+  to.insert(to.end(), more.begin(), more.end());
+}
+
+std::string name_of(Format format) {
+  switch (format) {
+    case Format::zip:
+      return "zip";
+    case Format::nifti:
+    case Format::nifti_gz:
+      return "nifti";
+    default:
+      return "dicom";
+  }
+}
+
+/// Before a series is chosen the study has a name only where it is the only one.
+void name_study(StudyFacts& facts) {
+  const auto& slices = facts.contents.slices;
+  if (slices.empty()) return;
+  const bool one = std::all_of(slices.begin(), slices.end(), [&](const Slice& slice) {
+    return slice.study_uid == slices.front().study_uid;
+  });
+  if (one) facts.study_uid = slices.front().study_uid;
+}
+
+void choose(const StudyOptions& options, StudyFacts& facts) {
+  facts.choice = choose_series(facts.contents, options.limits, options.series_uid);
+  append(facts.warnings, facts.choice.warnings);
+  if (facts.choice.refusal) throw *facts.choice.refusal;
+  const Series& chosen = facts.choice.series.at(*facts.choice.chosen);
+  facts.study_uid = chosen.study_uid;
+  facts.series_uid = chosen.series_uid;
+}
+
+Volume take(Assembly assembly, StudyFacts& facts) {
+  append(facts.warnings, assembly.warnings);
+  facts.geometry = std::move(assembly.geometry);
+  facts.shape = assembly.volume.hu.shape();
+  return std::move(assembly.volume);
+}
+
+Volume load_dicom(const std::filesystem::path& input, const StudyOptions& options, ThreadPool& pool,
+                  Watch& watch, StudyFacts& facts) {
+  std::unique_ptr<Source> source;
+  {
+    const auto stage = watch.stage("scan");
+    source = open_source(input, options.limits);
+    facts.contents = scan(*source, options.limits, pool, watch);
+    append(facts.warnings, facts.contents.warnings);
+    name_study(facts);
+    choose(options, facts);
+  }
+  const auto stage = watch.stage("decode");
+  const Series& chosen = facts.choice.series.at(*facts.choice.chosen);
+  return take(assemble(*source, facts.contents, chosen, options.limits, pool, watch), facts);
+}
+
+Volume load_nifti(const std::filesystem::path& input, const StudyOptions& options, Watch& watch,
+                  StudyFacts& facts) {
+  if (!options.series_uid.empty()) {
+    throw Error(Code::series_not_found, "A series was asked for, but a NIfTI file has none.");
+  }
+  const auto stage = watch.stage("decode");
+  return take(read_nifti(input, options.limits, watch), facts);
+}
+
+void require_lungs(const Volume& volume, const StudyOptions& options, Watch& watch,
+                   StudyFacts& facts) {
+  if (options.any_anatomy) {
+    facts.warnings.emplace_back("The lungs check was left out: the image may show anything.");
+    return;
+  }
+  const auto stage = watch.stage("lungs");
+  facts.lungs = find_lungs(volume);
+  if (!facts.lungs->present) throw Error(Code::no_lungs, facts.lungs->reason);
+}
+
+}  // namespace
+
+Volume load_study(const std::filesystem::path& input, const StudyOptions& options, ThreadPool& pool,
+                  Watch& watch, StudyFacts& facts) {
+  facts = {};
+  std::error_code ignored;
+  const bool folder = std::filesystem::is_directory(input, ignored);
+  const Format format = folder ? Format::dicom : sniff(input);
+  facts.format = folder ? "folder" : name_of(format);
+  const bool nifti = format == Format::nifti || format == Format::nifti_gz;
+  Volume volume = nifti ? load_nifti(input, options, watch, facts)
+                        : load_dicom(input, options, pool, watch, facts);
+  require_lungs(volume, options, watch, facts);
+  return volume;
+}
+
+}  // namespace ctclip

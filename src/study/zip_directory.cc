@@ -1,0 +1,59 @@
+#include "study/zip_directory.h"
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+#include <string_view>
+
+namespace ctclip {
+namespace {
+
+constexpr std::size_t kEndSize = 22;            // end of central directory, without its comment
+constexpr std::size_t kLocatorSize = 20;        // zip64 locator, right before it
+constexpr std::size_t kZip64EndSize = 56;       // zip64 end of central directory
+constexpr std::size_t kLongestComment = 65535;  // of the archive, after the end record
+
+uint64_t little_endian(std::string_view bytes, std::size_t at, std::size_t width) {
+  uint64_t value = 0;
+  for (std::size_t i = width; i-- > 0;) {
+    value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
+  }
+  return value;
+}
+
+/// Up to `size` bytes from `offset` on.
+std::string read_at(std::ifstream& file, uint64_t offset, std::size_t size) {
+  std::string bytes(size, '\0');
+  file.clear();
+  file.seekg(static_cast<std::streamoff>(offset));
+  file.read(bytes.data(), static_cast<std::streamsize>(size));
+  bytes.resize(static_cast<std::size_t>(std::max<std::streamsize>(0, file.gcount())));
+  return bytes;
+}
+
+/// Entries by the zip64 record that the locator before the end record points to.
+std::optional<uint64_t> zip64_entries(std::ifstream& file, std::string_view before_end) {
+  if (before_end.size() < kLocatorSize) return std::nullopt;
+  const std::string_view locator = before_end.substr(before_end.size() - kLocatorSize);
+  if (!locator.starts_with("PK\x06\x07")) return std::nullopt;
+  const std::string record = read_at(file, little_endian(locator, 8, 8), kZip64EndSize);
+  if (record.size() < kZip64EndSize || !record.starts_with("PK\x06\x06")) return std::nullopt;
+  return little_endian(record, 32, 8);
+}
+
+}  // namespace
+
+std::optional<uint64_t> claimed_zip_entries(const std::filesystem::path& archive) {
+  std::ifstream file(archive, std::ios::binary | std::ios::ate);
+  if (!file) return std::nullopt;
+  const auto size = static_cast<uint64_t>(std::max<std::streamoff>(0, file.tellg()));
+  const auto tail_size =
+      static_cast<std::size_t>(std::min<uint64_t>(size, kLongestComment + kEndSize + kLocatorSize));
+  const std::string tail = read_at(file, size - tail_size, tail_size);
+  const std::size_t end = tail.rfind("PK\x05\x06");
+  if (end == std::string::npos || tail.size() - end < kEndSize) return std::nullopt;
+  const uint64_t entries = little_endian(tail, end + 10, 2);
+  return zip64_entries(file, std::string_view(tail).substr(0, end)).value_or(entries);
+}
+
+}  // namespace ctclip

@@ -1,0 +1,196 @@
+#include "study/zip_source.h"
+
+#include <fmt/format.h>
+#include <zip.h>
+
+#include <algorithm>
+#include <mutex>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "study/zip_directory.h"
+
+namespace ctclip {
+namespace {
+
+struct CloseArchive {
+  void operator()(zip_t* archive) const { zip_discard(archive); }
+};
+struct CloseEntry {
+  void operator()(zip_file_t* file) const { zip_fclose(file); }
+};
+using Archive = std::unique_ptr<zip_t, CloseArchive>;
+using OpenEntry = std::unique_ptr<zip_file_t, CloseEntry>;
+
+Archive open_archive(const std::filesystem::path& path) {
+  int code = 0;
+  Archive archive(zip_open(path.c_str(), ZIP_RDONLY, &code));
+  if (archive) return archive;
+  zip_error_t error;
+  zip_error_init_with_code(&error, code);
+  const std::string reason = zip_error_strerror(&error);
+  zip_error_fini(&error);
+  throw Error(Code::damaged_archive,
+              fmt::format("The ZIP archive is damaged or cut off: {}.", reason));
+}
+
+/// A zip_t serves one thread at a time: each open stream borrows one, and there are as many as
+/// streams were ever open at once.
+class ArchivePool {
+ public:
+  explicit ArchivePool(std::filesystem::path path) : path_(std::move(path)) {}
+
+  Archive borrow() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!idle_.empty()) {
+        Archive archive = std::move(idle_.back());
+        idle_.pop_back();
+        return archive;
+      }
+    }
+    return open_archive(path_);
+  }
+
+  void give_back(Archive archive) {
+    const std::lock_guard lock(mutex_);
+    idle_.push_back(std::move(archive));
+  }
+
+ private:
+  const std::filesystem::path path_;
+  std::mutex mutex_;
+  std::vector<Archive> idle_;
+};
+
+[[noreturn]] void throw_damaged(const std::string& label, zip_error_t* error) {
+  const int code = zip_error_code_zip(error);
+  if (code == ZIP_ER_NOPASSWD || code == ZIP_ER_WRONGPASSWD || code == ZIP_ER_ENCRNOTSUPP) {
+    throw Error(Code::encrypted_archive,
+                fmt::format("In the ZIP archive, {} is protected by a password.", label));
+  }
+  throw Error(Code::damaged_archive, fmt::format("In the ZIP archive, {} cannot be read: {}.",
+                                                 label, zip_error_strerror(error)));
+}
+
+class ZipStream : public ByteStream {
+ public:
+  ZipStream(std::shared_ptr<ArchivePool> pool, uint64_t index, uint64_t claimed, std::string label)
+      : pool_(std::move(pool)),
+        archive_(pool_->borrow()),
+        entry_(zip_fopen_index(archive_.get(), index, 0)),
+        left_(claimed),
+        label_(std::move(label)) {
+    if (entry_) return;
+    const Archive archive = std::move(archive_);
+    throw_damaged(label_, zip_get_error(archive.get()));
+  }
+
+  ~ZipStream() override {
+    entry_.reset();
+    pool_->give_back(std::move(archive_));
+  }
+
+  std::size_t read(std::span<std::byte> out) override {
+    const zip_int64_t got = zip_fread(entry_.get(), out.data(), out.size());
+    if (got < 0) throw_damaged(label_, zip_file_get_error(entry_.get()));
+    const auto bytes = static_cast<uint64_t>(got);
+    if (bytes > left_) {
+      throw Error(Code::damaged_archive,
+                  fmt::format("In the ZIP archive, {} inflates to more bytes than the archive's "
+                              "directory says.",
+                              label_));
+    }
+    left_ -= bytes;
+    return static_cast<std::size_t>(bytes);
+  }
+
+ private:
+  std::shared_ptr<ArchivePool> pool_;
+  Archive archive_;
+  OpenEntry entry_;
+  uint64_t left_;
+  std::string label_;
+};
+
+struct Entry {
+  std::string name;
+  uint64_t index;  ///< in the central directory
+  uint64_t size;
+};
+
+class ZipSource : public Source {
+ public:
+  ZipSource(std::shared_ptr<ArchivePool> pool, std::vector<Entry> entries)
+      : pool_(std::move(pool)), entries_(std::move(entries)) {}
+
+  std::size_t size() const override { return entries_.size(); }
+  std::string path(std::size_t file) const override { return entries_.at(file).name; }
+  uint64_t claimed_size(std::size_t file) const override { return entries_.at(file).size; }
+  std::unique_ptr<ByteStream> open(std::size_t file) const override {
+    const Entry& entry = entries_.at(file);
+    return std::make_unique<ZipStream>(pool_, entry.index, entry.size, label(file));
+  }
+
+ private:
+  std::shared_ptr<ArchivePool> pool_;
+  std::vector<Entry> entries_;
+};
+
+void require_entries_within(uint64_t entries, const Limits& limits) {
+  if (entries <= limits.entries) return;
+  throw Error(Code::too_many_entries, fmt::format("The ZIP archive has {} entries; at most {} are "
+                                                  "allowed.",
+                                                  entries, limits.entries));
+}
+
+Entry read_entry(zip_t* archive, uint64_t index) {
+  zip_stat_t stat;
+  zip_stat_init(&stat);
+  constexpr uint64_t kNeeded = ZIP_STAT_NAME | ZIP_STAT_SIZE;
+  if (zip_stat_index(archive, index, ZIP_FL_ENC_RAW, &stat) != 0 ||
+      (stat.valid & kNeeded) != kNeeded) {
+    throw Error(Code::damaged_archive,
+                fmt::format("The ZIP archive's directory is damaged at entry {}.", index + 1));
+  }
+  if ((stat.valid & ZIP_STAT_ENCRYPTION_METHOD) != 0 && stat.encryption_method != ZIP_EM_NONE) {
+    throw Error(Code::encrypted_archive, "The ZIP archive is protected by a password.");
+  }
+  return {stat.name, index, stat.size};
+}
+
+std::vector<Entry> list_entries(zip_t* archive, const Limits& limits) {
+  const auto count =
+      static_cast<uint64_t>(std::max<zip_int64_t>(0, zip_get_num_entries(archive, 0)));
+  require_entries_within(count, limits);
+  std::vector<Entry> entries;
+  uint64_t total = 0;
+  for (uint64_t index = 0; index < count; ++index) {
+    Entry entry = read_entry(archive, index);
+    if (entry.size > limits.inflated_bytes - total) {
+      throw Error(
+          Code::inflated_too_large,
+          fmt::format("The ZIP archive inflates to more than {} bytes, by its own directory.",
+                      limits.inflated_bytes));
+    }
+    total += entry.size;
+    if (!entry.name.ends_with('/')) entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+}  // namespace
+
+std::unique_ptr<Source> open_zip(const std::filesystem::path& archive, const Limits& limits) {
+  // libzip reserves memory for as many entries as the archive claims, so the claim is seen first.
+  if (const auto claimed = claimed_zip_entries(archive)) require_entries_within(*claimed, limits);
+  auto pool = std::make_shared<ArchivePool>(archive);
+  Archive first = pool->borrow();
+  std::vector<Entry> entries = list_entries(first.get(), limits);
+  pool->give_back(std::move(first));
+  return std::make_unique<ZipSource>(std::move(pool), std::move(entries));
+}
+
+}  // namespace ctclip

@@ -1,0 +1,88 @@
+"""What the end-to-end tests share: the real study, and a service of their own."""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SKIPPED = 77  # ctest's SKIP_RETURN_CODE
+READY_SECONDS = 120
+STOP_SECONDS = 60
+
+
+def real_study(name="chest_nlst_jpegls.zip"):
+    """Path of a real study. Where it is absent the whole test is skipped, but in CI it fails."""
+    folder = pathlib.Path(os.environ.get("CTCLIP_DATA", ROOT.parent / "shared" / "data"))
+    study = folder / name
+    if study.exists():
+        return study
+    print(f"the real studies are not here: {study}")
+    sys.exit(1 if os.environ.get("CI") == "true" else SKIPPED)
+
+
+class Service:
+    """`command` (a `ctclip serve`) as a child process; `with` waits until it is ready and ends it."""
+
+    def __init__(self, command, cwd=ROOT):
+        self.url = None
+        self.log = []
+        self._process = subprocess.Popen(command, cwd=cwd, stdin=subprocess.DEVNULL, text=True,
+                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self._listening = threading.Event()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for line in self._process.stdout:
+            self.log.append(line)
+            if self.url is None and (found := re.search(r"http://127\.0\.0\.1:\d+", line)):
+                self.url = found.group()
+                self._listening.set()
+        self._listening.set()
+
+    def _ready(self):
+        try:
+            with urllib.request.urlopen(f"{self.url}/ready", timeout=5) as answer:
+                return answer.status == 200
+        except urllib.error.HTTPError as error:
+            return error.code != 503 and self._fail(f"/ready answered {error.code}")
+        except OSError:
+            return False
+
+    def _fail(self, reason):
+        raise AssertionError(f"{reason}; the service said:\n{''.join(self.log)}")
+
+    def __enter__(self):
+        try:
+            self._listening.wait(READY_SECONDS)
+            if self.url is None:
+                self._fail("the service told no address")
+            deadline = time.monotonic() + READY_SECONDS
+            while not self._ready():
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    self._fail("the service did not become ready")
+                time.sleep(0.1)
+        except BaseException:
+            self._process.kill()
+            self._process.wait()
+            raise
+        return self
+
+    def __exit__(self, kind, *_):
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            status = self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            status = "none: it did not end"
+        self._reader.join(5)
+        if kind is None and status != 0:
+            self._fail(f"expected exit status 0 on SIGTERM, found {status}")

@@ -1,0 +1,72 @@
+// A main for fuzz targets in builds without libFuzzer: gives the target every seed, every seed cut
+// at some places and every seed with some bytes changed, always the same ones. What must not happen
+// is a crash, an exception other than Error (the targets take that one) or a hang.
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <vector>
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size);
+
+namespace {
+
+using Bytes = std::vector<uint8_t>;
+
+constexpr std::size_t kCuts = 64;
+constexpr int kFlips = 256;
+
+Bytes read_all(const std::filesystem::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  return Bytes(std::istreambuf_iterator<char>(stream), {});
+}
+
+// Out of a copy of exactly its size, so that a sanitizer sees a read beyond the end.
+void run(const Bytes& input) {
+  const Bytes exact(input.begin(), input.end());
+  LLVMFuzzerTestOneInput(exact.data(), exact.size());
+}
+
+int replay(const Bytes& seed) {
+  run(seed);
+  int runs = 1;
+  const std::size_t step = std::max<std::size_t>(1, seed.size() / kCuts);
+  for (std::size_t size = 0; size < seed.size(); size += step, ++runs) {
+    run(Bytes(seed.begin(), seed.begin() + static_cast<std::ptrdiff_t>(size)));
+  }
+  std::mt19937 random(static_cast<uint32_t>(seed.size()));
+  for (int flip = 0; flip < kFlips && !seed.empty(); ++flip, ++runs) {
+    Bytes damaged = seed;
+    for (uint32_t i = 0; i <= random() % 4; ++i) {
+      damaged[random() % damaged.size()] = static_cast<uint8_t>(random());
+    }
+    run(damaged);
+  }
+  return runs;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  int seeds = 0;
+  int runs = 0;
+  for (int i = 1; i < argc; ++i) {
+    std::vector<std::filesystem::path> files;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(argv[i])) {
+      if (entry.is_regular_file()) files.push_back(entry.path());
+    }
+    std::ranges::sort(files);
+    for (const auto& file : files) {
+      std::printf("%s\n", file.c_str());
+      std::fflush(stdout);  // the last line names the seed that crashed
+      runs += replay(read_all(file));
+      ++seeds;
+    }
+  }
+  std::printf("%d seeds, %d runs\n", seeds, runs);
+  return seeds > 0 ? 0 : 1;
+}

@@ -1,0 +1,167 @@
+#include "server/jobs.h"
+
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <functional>
+#include <future>
+#include <optional>
+#include <thread>
+
+#include "testing.h"
+
+namespace ctclip {
+namespace {
+
+using std::chrono_literals::operator""ms;
+
+/// Holds every study until told to go on, or until it is cancelled.
+class GatedAnalyser : public Analyser {
+ public:
+  Analysis analyse(const AnalysisRequest&, Watch& watch) const override {
+    ++started;
+    while (!open) {
+      watch.check();
+      std::this_thread::sleep_for(1ms);
+    }
+    return {{{"processing_status", "Success"}}, std::nullopt};
+  }
+  mutable std::atomic<int> started = 0;
+  std::atomic<bool> open = false;
+};
+
+std::optional<Code> refusal(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    return error.code();
+  }
+  return std::nullopt;
+}
+
+class JobsTest : public ::testing::Test {
+ protected:
+  std::shared_ptr<Job> submit(Jobs& jobs, Jobs::Place place) {
+    SpoolFile upload = spool_.create();
+    upload.write("x");
+    return jobs.submit(std::move(place), std::move(upload), {},
+                       [this](Analysis analysis) { (analysis.error ? failed_ : answered_) += 1; });
+  }
+  bool spool_is_empty() const { return std::filesystem::is_empty(folder_.path()); }
+
+  testing::TempDir folder_;
+  Spool spool_{folder_.path(), 0};
+  std::shared_ptr<GatedAnalyser> analyser_ = std::make_shared<GatedAnalyser>();
+  std::atomic<int> answered_ = 0, failed_ = 0;
+};
+
+TEST_F(JobsTest, TakesNothingBeforeTheModelsAreThereAndAfterTheEnd) {
+  Jobs jobs(1, 1);
+  EXPECT_EQ(refusal([&] { jobs.reserve(); }), Code::starting);
+  EXPECT_FALSE(jobs.ready());
+  jobs.set_analyser(analyser_);
+  EXPECT_TRUE(jobs.ready());
+  EXPECT_EQ(refusal([&] { jobs.reserve(); }), std::nullopt);
+  jobs.close();
+  EXPECT_EQ(refusal([&] { jobs.reserve(); }), Code::shutting_down);
+  EXPECT_FALSE(jobs.ready());
+}
+
+TEST_F(JobsTest, APlaceCountsFromItsReservationAndIsGivenBack) {
+  Jobs jobs(1, 1);
+  jobs.set_analyser(analyser_);
+  std::optional<Jobs::Place> first = jobs.reserve();
+  const Jobs::Place second = jobs.reserve();
+  EXPECT_EQ(refusal([&] { jobs.reserve(); }), Code::queue_full);
+  first.reset();
+  EXPECT_EQ(refusal([&] { first = jobs.reserve(); }), std::nullopt);
+}
+
+TEST_F(JobsTest, ASlowUploadLosesItsPlaceAndIsTakenOnlyWhereThereIsRoom) {
+  Jobs jobs(1, 1, 20ms);
+  jobs.set_analyser(analyser_);
+  Jobs::Place slow = jobs.reserve();
+  Jobs::Place slower = jobs.reserve();
+  std::this_thread::sleep_for(40ms);
+  slow.progress(Jobs::kLeaseBytes);  // too late: the place is anybody's
+  submit(jobs, jobs.reserve());
+  submit(jobs, jobs.reserve());
+  EXPECT_EQ(refusal([&] { submit(jobs, std::move(slow)); }), Code::queue_full);
+  analyser_->open = true;
+  while (answered_ < 2) std::this_thread::sleep_for(1ms);
+  EXPECT_EQ(refusal([&] { submit(jobs, std::move(slower)); }), std::nullopt);
+  jobs.drain();
+  EXPECT_EQ(answered_, 3);
+  EXPECT_TRUE(spool_is_empty());
+}
+
+TEST_F(JobsTest, AnUploadThatKeepsComingKeepsItsPlace) {
+  Jobs jobs(1, 0, 200ms);
+  jobs.set_analyser(analyser_);
+  Jobs::Place place = jobs.reserve();
+  for (int i = 0; i < 20; ++i) {
+    std::this_thread::sleep_for(20ms);
+    place.progress(Jobs::kLeaseBytes);
+  }
+  EXPECT_EQ(refusal([&] { jobs.reserve(); }), Code::queue_full);
+}
+
+TEST_F(JobsTest, DrainAnswersWhatWasAccepted) {
+  Jobs jobs(2, 3);
+  jobs.set_analyser(analyser_);
+  for (int i = 0; i < 5; ++i) submit(jobs, jobs.reserve());
+  EXPECT_EQ(refusal([&] { jobs.reserve(); }), Code::queue_full);
+  const auto drained = std::async(std::launch::async, [&] { jobs.drain(); });
+  EXPECT_EQ(drained.wait_for(50ms), std::future_status::timeout);
+  analyser_->open = true;
+  drained.wait();
+  EXPECT_EQ(answered_, 5);
+  EXPECT_TRUE(spool_is_empty());
+}
+
+TEST_F(JobsTest, CancelEndsARunningStudyAndGivesBackTheWaitingOnesPlace) {
+  Jobs jobs(1, 1);
+  jobs.set_analyser(analyser_);
+  const auto running = submit(jobs, jobs.reserve());
+  while (analyser_->started == 0) std::this_thread::sleep_for(1ms);
+  auto waiting = submit(jobs, jobs.reserve());
+  EXPECT_EQ(refusal([&] { jobs.reserve(); }), Code::queue_full);
+  jobs.cancel(waiting);
+  EXPECT_EQ(refusal([&] { jobs.reserve(); }), std::nullopt);
+  waiting.reset();
+  jobs.cancel(running);
+  jobs.drain();
+  EXPECT_EQ(analyser_->started, 1);
+  EXPECT_EQ(failed_, 1);
+  EXPECT_EQ(answered_, 0);
+  EXPECT_TRUE(spool_is_empty());
+}
+
+TEST_F(JobsTest, ItsEndCancelsWhatRuns) {
+  {
+    Jobs jobs(1, 1);
+    jobs.set_analyser(analyser_);
+    submit(jobs, jobs.reserve());
+    submit(jobs, jobs.reserve());
+  }
+  EXPECT_LE(failed_, 1);
+  EXPECT_EQ(answered_, 0);
+  EXPECT_TRUE(spool_is_empty());
+}
+
+TEST_F(JobsTest, RetryAfterFollowsThePaceOfRecentStudies) {
+  Jobs jobs(1, 0);
+  jobs.set_analyser(analyser_);
+  EXPECT_EQ(jobs.retry_after().count(), 30);
+  analyser_->open = true;
+  for (int i = 0; i < 12; ++i) {
+    submit(jobs, jobs.reserve());
+    while (answered_ <= i) std::this_thread::sleep_for(1ms);
+    while (refusal([&] { jobs.reserve(); })) std::this_thread::sleep_for(1ms);
+  }
+  EXPECT_LT(jobs.retry_after().count(), 3);
+  EXPECT_GE(jobs.retry_after().count(), 1);
+}
+
+}  // namespace
+}  // namespace ctclip
