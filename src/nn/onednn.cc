@@ -2,6 +2,8 @@
 
 #include <omp.h>
 
+#include "base/tensor.h"
+
 namespace ctclip::nn {
 namespace {
 
@@ -11,6 +13,16 @@ void one_thread_for_each_call() {
     return true;
   }();
   (void)once;
+}
+
+// oneDNN's own scratch memory belongs to the thread that made a primitive: any other thread that
+// executes it would compute in memory that is too small or another's. So every primitive is made
+// with scratchpad_mode::user and given this thread's.
+float* thread_scratch(std::size_t bytes) {
+  thread_local Tensor scratch;
+  const auto floats = static_cast<int64_t>((bytes + sizeof(float) - 1) / sizeof(float));
+  if (scratch.size() < floats) scratch = Tensor::uninitialised({floats});
+  return scratch.data();
 }
 
 }  // namespace
@@ -30,7 +42,17 @@ dnnl::stream& onednn_stream() {
 void execute(const dnnl::primitive& primitive,
              const std::unordered_map<int, dnnl::memory>& arguments) {
   dnnl::stream& stream = onednn_stream();
-  primitive.execute(stream, arguments);
+  const auto* desc =
+      dnnl_primitive_desc_query_md(primitive.get_primitive_desc(), dnnl_query_scratchpad_md, 0);
+  if (desc == nullptr || dnnl_memory_desc_get_size(desc) == 0) {
+    primitive.execute(stream, arguments);
+  } else {
+    auto with_scratch = arguments;
+    with_scratch.emplace(DNNL_ARG_SCRATCHPAD,
+                         dnnl::memory(dnnl::memory::desc(*desc), onednn_engine(),
+                                      thread_scratch(dnnl_memory_desc_get_size(desc))));
+    primitive.execute(stream, with_scratch);
+  }
   stream.wait();
 }
 
@@ -38,6 +60,7 @@ namespace {
 
 dnnl::primitive_attr sum_if(bool add_to_output) {
   dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   if (add_to_output) {
     dnnl::post_ops operations;
     operations.append_sum(1.0F);

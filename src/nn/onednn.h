@@ -10,7 +10,9 @@ namespace ctclip::nn {
 const dnnl::engine& onednn_engine();
 dnnl::stream& onednn_stream();
 
-/// Runs the primitive on this thread, scratch memory included.
+/// Runs the primitive on this thread, with this thread's scratch memory: a primitive may be made on
+/// one thread and run on any, several at once. Primitives come from the functions below, which ask
+/// for scratch memory of the caller; a reorder needs none.
 void execute(const dnnl::primitive& primitive,
              const std::unordered_map<int, dnnl::memory>& arguments);
 
