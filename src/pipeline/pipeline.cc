@@ -3,6 +3,7 @@
 #include <chrono>
 #include <future>
 #include <new>
+#include <nlohmann/json.hpp>
 
 #include "base/log.h"
 #include "checkpoint/checkpoint.h"
@@ -19,8 +20,10 @@ Weights open_weights(const Bundle& bundle, Role role) {
 }
 
 std::vector<std::string> available_features(const std::vector<std::unique_ptr<Detector>>& detectors,
+                                            const AnomalyStage& anomaly,
                                             const PathologyGroups& groups) {
   Scores scores;
+  anomaly.announce(scores);
   for (const auto& detector : detectors) detector->announce(scores);
   std::vector<std::string> names;
   for (const Feature& feature : make_features(scores, groups)) names.push_back(feature.name);
@@ -40,7 +43,9 @@ Pipeline::Pipeline(Bundle bundle, std::shared_ptr<ThreadPool> pool)
       std::make_unique<CtClip>(open_weights(bundle_, Role::ctclip), tokenizer, options, engine_));
   detectors_.push_back(std::make_unique<Supervised>(open_weights(bundle_, Role::supervised),
                                                     bundle_.geometry.vit, engine_));
-  fusion_->require(available_features(detectors_, bundle_.groups));
+  anomaly_ =
+      std::make_unique<AnomalyStage>(bundle_, engine_, fusion_->wants("diffusion_reconstruction_"));
+  fusion_->require(available_features(detectors_, *anomaly_, bundle_.groups));
   hash_ = hash.get();
 }
 
@@ -49,6 +54,7 @@ Tensor Pipeline::load_and_prepare(const AnalysisRequest& request, Watch& watch, 
   const Volume volume = load_study(request.input, request.study, *pool_, watch, facts);
   result.size = {volume.hu.dim(0), volume.hu.dim(1), volume.hu.dim(2)};
   result.spacing = volume.spacing;
+  result.to_patient = volume.to_patient;
   if (observer.volume) observer.volume(volume);
   const auto stage = watch.stage("prepare");
   return prepare(volume, bundle_.geometry, *pool_,
@@ -59,6 +65,7 @@ Result Pipeline::run(const AnalysisRequest& request, Watch& watch, StudyFacts& f
                      const Observer& observer) const {
   Result result;
   result.threshold = request.threshold.value_or(bundle_.threshold);
+  anomaly_->check(request);
   const Tensor prepared = load_and_prepare(request, watch, facts, observer, result);
   if (observer.prepared) observer.prepared(prepared);
   nn::Workspace work;
@@ -66,6 +73,7 @@ Result Pipeline::run(const AnalysisRequest& request, Watch& watch, StudyFacts& f
     const auto stage = watch.stage(detector->name());
     detector->run({prepared, work}, result.scores, watch);
   }
+  anomaly_->run(request, prepared, work, result.scores, watch);
   const auto stage = watch.stage("fusion");
   result.decision = fusion_->decide(result.scores, result.threshold);
   return result;
@@ -82,9 +90,15 @@ Analysis Pipeline::analyse(const AnalysisRequest& request, Watch& watch) const {
   };
   try {
     const Result result = run(request, watch, facts);
+    if (!request.maps.empty()) {
+      const auto stage = watch.stage("maps");
+      write_maps(request.maps, result.scores, {result.size, result.spacing, result.to_patient},
+                 bundle_.geometry);
+    }
     Analysis analysis{success_answer(bundle_, facts, result, spent()), {}};
     if (request.details) {
       analysis.answer["details"] = answer_details(bundle_, hash_, facts, result, watch);
+      analysis.answer["details"]["anomaly"] = describe_anomaly(result.scores, bundle_.anomaly);
     }
     return analysis;
   } catch (const Error& error) {

@@ -13,7 +13,9 @@
 #include "fusion/fusion.h"
 #include "nn/engine.h"
 #include "pipeline/analyser.h"
+#include "pipeline/anomaly_stage.h"
 #include "pipeline/bundle.h"
+#include "pipeline/maps.h"
 #include "study/study.h"
 
 namespace ctclip {
@@ -22,8 +24,9 @@ namespace ctclip {
 struct Result {
   Scores scores;
   Decision decision;
-  std::array<int64_t, 3> size = {};   ///< of the volume: slices, rows, columns
-  std::array<float, 3> spacing = {};  ///< mm
+  std::array<int64_t, 3> size = {};        ///< of the volume: slices, rows, columns
+  std::array<float, 3> spacing = {};       ///< mm
+  std::array<double, 12> to_patient = {};  ///< as in Volume
   double threshold = 0;
 };
 
@@ -61,6 +64,7 @@ class Pipeline : public Analyser {
   std::shared_ptr<ThreadPool> pool_;
   nn::Engine engine_;
   std::vector<std::unique_ptr<Detector>> detectors_;
+  std::unique_ptr<AnomalyStage> anomaly_;
   std::unique_ptr<Fusion> fusion_;
 };
 
