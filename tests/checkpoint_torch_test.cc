@@ -216,6 +216,31 @@ TEST_F(Hostile, ViewsOutsideOfTheirStorage) {
   EXPECT_EQ(opened_->read("w").size(), 3) << "an expanded view";
 }
 
+TEST_F(Hostile, NewerWaysToRebuildATensor) {
+  const std::string storage = "("s + pickled_text("storage") + "ctorch.storage\nUntypedStorage\n" +
+                              pickled_text("0") + pickled_text("cuda:1") + "K\x10tQ";
+  const std::string view = storage + "K\1K\3\x85K\2\x85";  // every other element from the second
+  // _rebuild_tensor_v3(storage, first, shape, stride, requires_grad, hooks, dtype)
+  const std::string v3 = "ctorch._utils\n_rebuild_tensor_v3\n("s + view + "\x89}ctorch\nint16\ntR";
+  EXPECT_EQ(open_zip("\x80\x02}"s + pickled_text("w") + v3 + "s."), "nothing was thrown");
+  EXPECT_EQ(opened_->entry("w").dtype, "int16");
+  EXPECT_THAT(opened_->read("w").values(), ::testing::ElementsAre(0x101, 0x101, 0x101));
+  // _rebuild_from_type_v2(function, type, arguments, state) inside of a parameter
+  const std::string subclass =
+      "ctorch._tensor\n_rebuild_from_type_v2\n("
+      "ctorch._utils\n_rebuild_tensor_v3\nca\nB\n("s +
+      view + "\x89}ctorch\nuint8\nt}tR";
+  const std::string parameter =
+      "ctorch._utils\n_rebuild_parameter_with_state\n("s + subclass + "\x88}}tR";
+  EXPECT_EQ(open_zip("\x80\x02}"s + pickled_text("w") + parameter + "s."), "nothing was thrown");
+  EXPECT_THAT(opened_->read("w").values(), ::testing::ElementsAre(1, 1, 1));
+  // 16 bytes are two int64, of which the fourth is asked for.
+  const std::string beyond =
+      "ctorch._utils\n_rebuild_tensor_v3\n("s + view + "\x89}ctorch\nint64\ntR";
+  EXPECT_THAT(open_zip("\x80\x02}"s + pickled_text("w") + beyond + "s."),
+              HasSubstr("reaches beyond its storage of 2 elements"));
+}
+
 TEST_F(Hostile, PicklesThatWantToRunSomething) {
   const std::string call = "cos\nsystem\n("s + pickled_text("touch /tmp/x") + "tR";
   EXPECT_THAT(open_zip("\x80\x02"s + call + "."), HasSubstr("wants to run os.system"));

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -25,10 +26,10 @@ Model stumps(const std::string& names, const std::vector<double>& weights,
                      std::to_string(weights.size() - 1) + "\n" + objective +
                      "feature_names=" + names + "\n";
   for (std::size_t i = 0; i < weights.size(); ++i) {
-    const std::string weight = std::to_string(weights[i]);
-    text += "\nTree=" + std::to_string(i) + "\nnum_leaves=2\nsplit_feature=" + std::to_string(i) +
-            "\nthreshold=0.5\nleft_child=-1\nright_child=-2\nleaf_value=-" + weight + " " + weight +
-            "\nleaf_count=10 10\ninternal_count=20\n\n";
+    text += fmt::format(
+        "\nTree={0}\nnum_leaves=2\nsplit_feature={0}\nthreshold=0.5\nleft_child=-1\n"
+        "right_child=-2\nleaf_value=-{1} {1}\nleaf_count=10 10\ninternal_count=20\n\n",
+        i, weights[i]);
   }
   return Model::parse(text + "\nend of trees\n", "stumps.txt");
 }

@@ -26,6 +26,7 @@ Scores full_scores() {
 
 std::vector<std::string> names(const std::vector<Feature>& features) {
   std::vector<std::string> result;
+  result.reserve(features.size());
   for (const auto& feature : features) result.push_back(feature.name);
   return result;
 }

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
+#include <thread>
 
 #include "base/error.h"
 #include "golden.h"
@@ -143,6 +145,27 @@ TEST(CtVit, GivesTheSameBitsWithAnyNumberOfThreads) {
     return std::vector<float>(out.values().begin(), out.values().end());
   };
   EXPECT_EQ(latent(1), latent(3));
+}
+
+TEST(CtVit, GivesTheSameBitsToEveryCallerAtOnce) {
+  Bench bench;
+  const models::ImageEncoder encode(golden_weights("ctclip_tiny/ctclip_tiny.pt"), kTiny,
+                                    bench.engine);
+  const Tensor volume = input_volume();
+  const Tensor expected = encode(volume, bench.pass());
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < 4; ++caller) {
+    callers.emplace_back([&] {
+      nn::Workspace work;
+      Watch watch;
+      const models::Trace no_trace;
+      for (int round = 0; round < 10; ++round) {
+        const Tensor latent = encode(volume, {bench.engine, work, watch, no_trace});
+        EXPECT_TRUE(std::ranges::equal(latent.values(), expected.values()));
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
 }
 
 TEST(CtVit, RefusesAGeometryThatTheWeightsWereNotMadeFor) {

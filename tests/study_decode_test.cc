@@ -477,7 +477,7 @@ void damage(const std::string& whole, std::size_t step) {
   const auto outcome = [](const std::string& bytes) {
     return error_of([&] { decode_bytes(bytes); }).first;
   };
-  for (std::size_t at = 0; at < whole.size(); at += at < 2'000 ? 131 : step) {
+  for (std::size_t at = 0; at < whole.size(); at += at < 2'000 ? 257 : step) {
     std::string bytes = whole;
     bytes[at] = static_cast<char>(bytes[at] ^ (1 << at % 8));
     ASSERT_THAT(outcome(bytes), AnyOf("no error", "undecodable_pixels", "image_too_large")) << at;

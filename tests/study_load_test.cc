@@ -1,10 +1,12 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "study/nifti.h"
+#include "study/source.h"
 #include "study/study.h"
 #include "testing.h"
 
@@ -200,6 +202,37 @@ TEST(LoadStudy, ChoosesTheSeriesOfTheReference) {
   }
   // The reference takes the MR series, as it has more files.
   EXPECT_EQ(load_golden("sel6_other_modality").facts.series_uid, "1.2.826.0.1.3680043.10.9999.11");
+}
+
+/// Puts the files of a golden archive into a folder, under names of their own.
+void extract(const std::string& name, const std::filesystem::path& folder) {
+  const auto source = open_source(golden("dicom/" + name + ".zip"), Limits());
+  for (std::size_t file = 0; file < source->size(); ++file) {
+    std::ofstream out(folder / (name + std::to_string(file)), std::ios::binary);
+    const auto stream = source->open(file);
+    std::array<std::byte, 4096> bytes;
+    while (const std::size_t count = stream->read(bytes)) {
+      out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(count));
+    }
+  }
+}
+
+TEST(LoadStudy, NamesAnotherCandidateWhereTheChosenSeriesMakesNoVolume) {
+  const TempDir dir;
+  extract("s12_gantry_tilt", dir.path());      // 30 slices
+  extract("sel6_other_modality", dir.path());  // a CT series of 25, and an MR series
+  StudyOptions options;
+  options.any_anatomy = true;
+  const Loaded loaded = load(dir.path(), options);
+  ASSERT_TRUE(loaded.error);
+  EXPECT_EQ(loaded.error->code(), Code::gantry_tilt);
+  EXPECT_THAT(
+      loaded.error->what(),
+      HasSubstr("Another candidate can be asked for: series 1.2.826.0.1.3680043.10.9999.11."));
+  EXPECT_THAT(load_golden("s12_gantry_tilt").error->what(),
+              ::testing::Not(HasSubstr("Another candidate")));
+  options.series_uid = "1.2.826.0.1.3680043.10.9999.11";
+  EXPECT_FALSE(load(dir.path(), options).error);
 }
 
 TEST(LoadStudy, LooksForLungsUnlessToldOtherwise) {

@@ -209,6 +209,15 @@ TEST(Scan, NestingIsBounded) {
   EXPECT_EQ(defect_of(bytes), "its header nests sequences too deeply");
 }
 
+TEST(Scan, TimeForOneHeaderIsBounded) {
+  std::string bytes = DicomBuilder().bytes();
+  for (int i = 0; i < 400'000; ++i) {  // each element goes before all the others
+    bytes += DicomBuilder::u16(0x2009 - 2 * (i >> 16)) + DicomBuilder::u16(0xFFFF - (i & 0xFFFF)) +
+             "LO" + DicomBuilder::u16(0);
+  }
+  EXPECT_EQ(defect_of(bytes), "its header takes too long to read");
+}
+
 TEST(Scan, ADataSetMayBeginWithItsPixels) {
   EXPECT_EQ(defect_of(DicomBuilder().raw(0x7FE0, 0x0010, "OW", "xx").bytes()),
             "no StudyInstanceUID");

@@ -119,12 +119,14 @@ TEST(ZipSource, GivesItsFilesInTheirOrder) {
 TEST(ZipSource, ServesManyThreadsAtOnce) {
   TempDir dir;
   std::vector<testing::ZipEntry> entries;
+  entries.reserve(20);
   for (int i = 0; i < 20; ++i) {
     entries.push_back({std::to_string(i), std::string(50'000, static_cast<char>('a' + i))});
   }
   write_zip(dir.path() / "a.zip", entries);
   const auto source = open_source(dir.path() / "a.zip", {});
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
       for (std::size_t i = 0; i < entries.size(); ++i) {
@@ -205,6 +207,7 @@ TEST(ZipSource, CatchesALieOfTheDirectoryWhileInflating) {
 TEST(ZipSource, CountsEntriesBeforeAndAfterOpening) {
   TempDir dir;
   std::vector<testing::ZipEntry> entries;
+  entries.reserve(70'000);
   for (int i = 0; i < 70'000; ++i) entries.push_back({std::to_string(i), ""});
   write_zip(dir.path() / "many.zip", entries);  // more than 65,535: libzip writes zip64
   Limits limits;

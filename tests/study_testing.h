@@ -192,6 +192,7 @@ inline std::vector<std::vector<float>> decode_all(const Source& source,
                                                   const std::vector<Slice>& slices,
                                                   const Limits& limits = {}) {
   std::vector<const Slice*> pointers;
+  pointers.reserve(slices.size());
   for (const Slice& slice : slices) pointers.push_back(&slice);
   std::vector<std::vector<float>> images(slices.size());
   decode(source, pointers, limits, [&](std::size_t slice, std::span<const float> hu) {

@@ -5,75 +5,19 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "pipeline/study_json.h"
+
 namespace ctclip::app {
 namespace {
 
 using Json = nlohmann::ordered_json;
 using Text = std::back_insert_iterator<std::string>;
 
-const char* name_of(KernelClass kernel_class) {
-  switch (kernel_class) {
-    case KernelClass::lung:
-      return "lung";
-    case KernelClass::standard:
-      return "standard";
-    case KernelClass::other:
-      break;
-  }
-  return "other";
-}
-
-/// Text from a file may hold anything: control characters would act on a terminal, and broken UTF-8
-/// stops a JSON writer.
-std::string clean(const std::string& text) {
-  std::string safe = text.substr(0, 64);
-  for (char& c : safe) {
-    if (c < ' ' || c > '~') c = '?';
-  }
-  return safe;
-}
-
-Json series_json(const Series& series) {
-  return {{"study_uid", clean(series.study_uid)},
-          {"series_uid", clean(series.series_uid)},
-          {"modality", clean(series.modality)},
-          {"kernel", clean(series.kernel)},
-          {"kernel_class", name_of(series.kernel_class)},
-          {"body_part", clean(series.body_part)},
-          {"slices", series.slices.size()},
-          {"rows", series.rows},
-          {"columns", series.columns},
-          {"duplicates", series.duplicates},
-          {"left_out", series.invalid},
-          {"candidate", series.candidate},
-          {"chosen", series.chosen},
-          {"reason", series.reason}};
-}
-
-Json geometry_json(const Geometry& geometry, const Shape& shape) {
-  return {{"shape", shape},
-          {"spacing_mm", geometry.spacing},
-          {"tilt_degrees", geometry.tilt_degrees},
-          {"resampled", geometry.resampled},
-          {"flipped",
-           {{"slices", geometry.flip_slices},
-            {"rows", geometry.flip_rows},
-            {"columns", geometry.flip_columns}}},
-          {"transposed", geometry.transposed}};
-}
-
-Json skipped_json(const Contents& contents) {
-  return {{"hidden", contents.hidden},
-          {"dicomdir", contents.dicomdir},
-          {"not_dicom", contents.not_dicom},
-          {"no_image", contents.no_image}};
-}
-
 void write_series(Text out, const Series& series) {
   fmt::format_to(out, "{} {:<64} {:<4} {:<16} {:<8} {:>6} {:>5} x {:<5}\n",
-                 series.chosen ? "*" : " ", clean(series.series_uid),
-                 clean(series.modality.substr(0, 4)), clean(series.kernel.substr(0, 16)),
-                 name_of(series.kernel_class), series.slices.size(), series.rows, series.columns);
+                 series.chosen ? "*" : " ", series.series_uid, series.modality.substr(0, 4),
+                 series.kernel.substr(0, 16), name_of(series.kernel_class), series.slices.size(),
+                 series.rows, series.columns);
   fmt::format_to(out, "    {}\n", series.reason);
 }
 
@@ -85,7 +29,7 @@ void write_all_series(Text out, const std::vector<Series>& all) {
   for (const Series& series : all) {
     if (series.study_uid != study) {
       study = series.study_uid;
-      fmt::format_to(out, "Study {}\n", clean(study));
+      fmt::format_to(out, "Study {}\n", study);
     }
     write_series(out, series);
   }
@@ -114,20 +58,11 @@ void write_lungs(Text out, const StudyReport& report) {
 
 Json report_json(const StudyReport& report) {
   const StudyFacts& facts = report.facts;
-  Json json = {{"format", facts.format},
-               {"answered", !report.error},
-               {"study_uid", clean(facts.study_uid)},
-               {"series_uid", clean(facts.series_uid)}};
-  json["series"] = Json::array();
-  for (const Series& series : facts.choice.series) json["series"].push_back(series_json(series));
-  json["volume"] = facts.geometry ? geometry_json(*facts.geometry, facts.shape) : Json();
-  json["lungs"] = facts.lungs ? Json{{"litres", facts.lungs->litres},
-                                     {"height_mm", facts.lungs->height_mm},
-                                     {"present", facts.lungs->present}}
-                              : Json();
+  Json json = {{"answered", !report.error},
+               {"study_uid", facts.study_uid},
+               {"series_uid", facts.series_uid}};
+  json.update(describe_study(facts));
   json["any_anatomy"] = report.any_anatomy;
-  json["skipped_files"] = skipped_json(facts.contents);
-  json["warnings"] = facts.warnings;
   json["error"] = report.error ? Json(report.error->what()) : Json();
   json["error_code"] = report.error ? Json(info(report.error->code()).name) : Json();
   return json;

@@ -90,12 +90,12 @@ void place(std::vector<Named>& tensors, uint64_t data, const ModelFile& file) {
   });
   uint64_t end = 0;
   for (Named& named : tensors) {
-    uint64_t expected = dtype_size(named.tensor.dtype);
-    bool fits = true;
-    for (const int64_t size : named.tensor.shape) {
-      fits = fits && !__builtin_mul_overflow(expected, static_cast<uint64_t>(size), &expected);
-    }
-    if (named.begin != end || named.end < named.begin || !fits ||
+    const auto size = static_cast<int64_t>(dtype_size(named.tensor.dtype));
+    const int64_t elements = safe_element_count(named.tensor.shape);
+    int64_t bytes = 0;
+    const bool fits = elements >= 0 && !__builtin_mul_overflow(elements, size, &bytes);
+    const auto expected = static_cast<uint64_t>(bytes);
+    if (!fits || named.begin != end || named.end < named.begin ||
         named.end - named.begin != expected || named.end > file.size() - data) {
       file.refuse(fmt::format(
           "tensor '{}' of shape {} has the bytes {} to {}, expected {} bytes from {} on and a file "
@@ -104,9 +104,8 @@ void place(std::vector<Named>& tensors, uint64_t data, const ModelFile& file) {
           end));
     }
     end = named.end;
-    const uint64_t elements = expected / dtype_size(named.tensor.dtype);
     named.tensor.storage = data + named.begin;
-    named.tensor.storage_elements = static_cast<int64_t>(elements);
+    named.tensor.storage_elements = elements;
   }
   if (end != file.size() - data) {
     file.refuse(fmt::format("has {} bytes behind its last tensor", file.size() - data - end));
@@ -132,7 +131,7 @@ StringLists lists(const json& header) {
 
 }  // namespace
 
-std::shared_ptr<const Checkpoint> open_safetensors(std::shared_ptr<const ModelFile> file) {
+std::shared_ptr<const Checkpoint> open_safetensors(const std::shared_ptr<const ModelFile>& file) {
   uint64_t data = 0;
   const json header = read_header(*file, data);
   std::vector<Named> tensors;

@@ -18,16 +18,6 @@ constexpr int64_t kMaxExpanded = int64_t{1} << 22;
 constexpr std::size_t kMaxDimensions = 64;
 constexpr std::size_t kMaxName = 1024;
 
-/// Product of the dimensions; -1 where one is negative or the product does not fit. The dimensions
-/// beside a 0 must fit too, so that strides can be computed of any shape that passes.
-int64_t safe_element_count(const Shape& shape) {
-  int64_t count = 1;
-  for (const int64_t size : shape) {
-    if (size < 0 || __builtin_mul_overflow(count, std::max<int64_t>(size, 1), &count)) return -1;
-  }
-  return std::find(shape.begin(), shape.end(), 0) != shape.end() ? 0 : count;
-}
-
 /// Number of the last element that a view touches, -1 where that does not fit.
 int64_t last_element(const StoredTensor& tensor) {
   int64_t last = tensor.first;
@@ -143,6 +133,14 @@ void check_extent(const ModelFile& file, const std::string& name, const StoredTe
 }
 
 }  // namespace
+
+int64_t safe_element_count(const Shape& shape) {
+  int64_t count = 1;
+  for (const int64_t size : shape) {
+    if (size < 0 || __builtin_mul_overflow(count, std::max<int64_t>(size, 1), &count)) return -1;
+  }
+  return std::find(shape.begin(), shape.end(), 0) != shape.end() ? 0 : count;
+}
 
 std::vector<int64_t> row_major_strides(const Shape& shape) {
   std::vector<int64_t> stride(shape.size());

@@ -46,7 +46,11 @@ class StoredCheckpoint : public Checkpoint {
   std::map<std::string, StoredTensor> tensors_;
 };
 
-/// Strides of a row-major array.
+/// Product of the dimensions; -1 where one is negative or the product does not fit. The dimensions
+/// beside a 0 must fit too, so that strides can be computed of any shape that passes.
+int64_t safe_element_count(const Shape& shape);
+
+/// Strides of a row-major array; only of a shape whose `safe_element_count` is not -1.
 std::vector<int64_t> row_major_strides(const Shape& shape);
 
 }  // namespace ctclip

@@ -4,6 +4,7 @@
 
 #include "fusion/names.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/study_json.h"
 
 namespace ctclip {
 namespace {
@@ -14,14 +15,6 @@ ordered_json probabilities(const std::vector<PathologyScore>& scores) {
   ordered_json node = ordered_json::object();
   for (const PathologyScore& score : scores) node[score.name] = score.probability;
   return node;
-}
-
-ordered_json describe_series(const Series& series) {
-  return {{"series_uid", series.series_uid}, {"study_uid", series.study_uid},
-          {"modality", series.modality},     {"kernel", series.kernel},
-          {"slices", series.slices.size()},  {"rows", series.rows},
-          {"columns", series.columns},       {"candidate", series.candidate},
-          {"chosen", series.chosen},         {"reason", series.reason}};
 }
 
 ordered_json describe_bundle(const Bundle& bundle, const std::string& hash) {
@@ -60,19 +53,6 @@ ordered_json failure_answer(const Error& error, const std::string& study_uid,
           {"error_code", info(error.code()).name}};
 }
 
-ordered_json describe_study(const StudyFacts& facts) {
-  ordered_json series = ordered_json::array();
-  for (const Series& one : facts.choice.series) series.push_back(describe_series(one));
-  return {{"format", facts.format},
-          {"skipped",
-           {{"hidden", facts.contents.hidden},
-            {"dicomdir", facts.contents.dicomdir},
-            {"not_dicom", facts.contents.not_dicom},
-            {"no_image", facts.contents.no_image}}},
-          {"series", series},
-          {"lung_litres", facts.lungs.litres}};
-}
-
 ordered_json answer_details(const Bundle& bundle, const std::string& bundle_hash,
                             const StudyFacts& facts, const Result& result, const Watch& watch) {
   ordered_json features = ordered_json::object();
@@ -99,9 +79,7 @@ ordered_json answer_details(const Bundle& bundle, const std::string& bundle_hash
       {"features", features},
       {"shap", shap},
       {"shap_expected_value", result.decision.shap.back()},
-      {"volume", {{"size", result.size}, {"spacing_mm", result.spacing}}},
       {"study", describe_study(facts)},
-      {"warnings", facts.warnings},
       {"seconds", seconds}};
 }
 

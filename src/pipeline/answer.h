@@ -29,7 +29,4 @@ nlohmann::ordered_json answer_details(const Bundle& bundle, const std::string& b
                                       const StudyFacts& facts, const Result& result,
                                       const Watch& watch);
 
-/// What `details` and `inspect --json` say of a study's files and series.
-nlohmann::ordered_json describe_study(const StudyFacts& facts);
-
 }  // namespace ctclip

@@ -79,6 +79,11 @@ std::vector<float> difference(const ReconstructedSlices& slices, int64_t index) 
 
 }  // namespace
 
+StudyGrid grid_of(const Volume& volume) {
+  return {
+      {volume.hu.dim(0), volume.hu.dim(1), volume.hu.dim(2)}, volume.spacing, volume.to_patient};
+}
+
 Volume difference_volume(const ReconstructedSlices& slices, const SliceStatistics& statistics,
                          const StudyGrid& grid, const Geometry3d& geometry) {
   const auto& vit = geometry.vit;

@@ -12,10 +12,11 @@ namespace ctclip {
 
 /// Where a study's voxels lie, without the voxels.
 struct StudyGrid {
-  std::array<int64_t, 3> size = {};   ///< slices, rows, columns
-  std::array<float, 3> spacing = {};  ///< mm
-  std::array<double, 12> to_patient = {};
+  std::array<int64_t, 3> size = {};        ///< slices, rows, columns
+  std::array<float, 3> spacing = {};       ///< mm
+  std::array<double, 12> to_patient = {};  ///< as in Volume
 };
+StudyGrid grid_of(const Volume& volume);
 
 /// |original - reconstructed| in Hounsfield units on the study's own grid: every slice of the study
 /// that a reconstructed plane stands for (at least the nearest one), bilinear in its plane; 0 where

@@ -11,6 +11,7 @@
 #include "detectors/prepare.h"
 #include "detectors/supervised.h"
 #include "pipeline/answer.h"
+#include "pipeline/maps.h"
 
 namespace ctclip {
 namespace {
@@ -50,11 +51,8 @@ Pipeline::Pipeline(Bundle bundle, std::shared_ptr<ThreadPool> pool)
 }
 
 Tensor Pipeline::load_and_prepare(const AnalysisRequest& request, Watch& watch, StudyFacts& facts,
-                                  const Observer& observer, Result& result) const {
+                                  const Observer& observer) const {
   const Volume volume = load_study(request.input, request.study, *pool_, watch, facts);
-  result.size = {volume.hu.dim(0), volume.hu.dim(1), volume.hu.dim(2)};
-  result.spacing = volume.spacing;
-  result.to_patient = volume.to_patient;
   if (observer.volume) observer.volume(volume);
   const auto stage = watch.stage("prepare");
   return prepare(volume, bundle_.geometry, *pool_,
@@ -66,7 +64,7 @@ Result Pipeline::run(const AnalysisRequest& request, Watch& watch, StudyFacts& f
   Result result;
   result.threshold = request.threshold.value_or(bundle_.threshold);
   anomaly_->check(request);
-  const Tensor prepared = load_and_prepare(request, watch, facts, observer, result);
+  const Tensor prepared = load_and_prepare(request, watch, facts, observer);
   if (observer.prepared) observer.prepared(prepared);
   nn::Workspace work;
   for (const auto& detector : detectors_) {
@@ -89,11 +87,12 @@ Analysis Pipeline::analyse(const AnalysisRequest& request, Watch& watch) const {
     return Analysis{failure_answer(error, facts.study_uid, facts.series_uid, spent()), error};
   };
   try {
-    const Result result = run(request, watch, facts);
+    StudyGrid grid;
+    const Observer observer{[&](const Volume& volume) { grid = grid_of(volume); }, {}};
+    const Result result = run(request, watch, facts, observer);
     if (!request.maps.empty()) {
       const auto stage = watch.stage("maps");
-      write_maps(request.maps, result.scores, {result.size, result.spacing, result.to_patient},
-                 bundle_.geometry);
+      write_maps(request.maps, result.scores, grid, bundle_.geometry);
     }
     Analysis analysis{success_answer(bundle_, facts, result, spent()), {}};
     if (request.details) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -15,7 +14,6 @@
 #include "pipeline/analyser.h"
 #include "pipeline/anomaly_stage.h"
 #include "pipeline/bundle.h"
-#include "pipeline/maps.h"
 #include "study/study.h"
 
 namespace ctclip {
@@ -24,9 +22,6 @@ namespace ctclip {
 struct Result {
   Scores scores;
   Decision decision;
-  std::array<int64_t, 3> size = {};        ///< of the volume: slices, rows, columns
-  std::array<float, 3> spacing = {};       ///< mm
-  std::array<double, 12> to_patient = {};  ///< as in Volume
   double threshold = 0;
 };
 
@@ -57,7 +52,7 @@ class Pipeline : public Analyser {
 
  private:
   Tensor load_and_prepare(const AnalysisRequest& request, Watch& watch, StudyFacts& facts,
-                          const Observer& observer, Result& result) const;
+                          const Observer& observer) const;
 
   Bundle bundle_;
   std::string hash_;

@@ -15,10 +15,7 @@ Reply json_reply(int status, const nlohmann::ordered_json& json) {
 }
 
 Reply failure_reply(const Error& error, double seconds, std::chrono::seconds retry_after) {
-  const int status = error.code() == Code::not_found            ? 404
-                     : error.code() == Code::method_not_allowed ? 405
-                                                                : status_of(error.fault()).http;
-  Reply reply = json_reply(status, failure_answer(error, {}, {}, seconds));
+  Reply reply = json_reply(status_of(error.code()).http, failure_answer(error, {}, {}, seconds));
   if (error.fault() == Fault::busy || error.fault() == Fault::unavailable) {
     reply.headers.emplace_back("Retry-After", std::to_string(retry_after.count()));
   }

@@ -17,6 +17,7 @@ struct ServerOptions {
   std::string host = "127.0.0.1";  ///< a name or an address; nobody else's machine unless told
   uint16_t port = 8000;            ///< 0: any free one, see Server::port
   Limits limits;
+  bool any_anatomy = false;  ///< leave out the lungs check of every study
   /// Where uploads are kept while they wait; empty: a private folder in TMPDIR.
   std::filesystem::path spool;
   int jobs = 1;            ///< studies in the detectors at once; each uses every thread anyway

@@ -2,6 +2,7 @@
 
 #include <dcmtk/dcmdata/dcerror.h>
 #include <fmt/format.h>
+#include <time.h>
 
 #include <algorithm>
 #include <cstring>
@@ -18,6 +19,17 @@ constexpr std::size_t kLookAhead = 4 * 1024;
 /// DCMTK parses nested sequences by recursion: some 1 KiB of stack a level. Real ones nest less
 /// than ten deep; a thread has 8 MiB.
 constexpr std::uintptr_t kMostStack = 512 * 1024;
+
+/// Of processor time. DCMTK keeps elements in sorted lists, so that a header of hundreds of
+/// thousands in descending order takes it minutes; a real header takes milliseconds.
+constexpr double kMostSeconds = 1;
+constexpr uint32_t kReadsBetweenLooks = 256;  // at the clock
+
+double thread_seconds() {
+  timespec now = {};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
 
 std::uintptr_t stack_position() {
   return reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
@@ -105,7 +117,8 @@ GuardedStream::GuardedStream(ByteStream& bytes, uint64_t header_bytes)
     : DcmInputStream(&producer_),
       producer_(bytes),
       header_bytes_(header_bytes),
-      stack_base_(stack_position()) {}
+      stack_base_(stack_position()),
+      began_(thread_seconds()) {}
 
 OFCondition GuardedStream::status() const {
   return problem_.empty() ? DcmInputStream::status() : EC_InvalidStream;
@@ -139,6 +152,9 @@ void GuardedStream::guard() {
   if (!in_header_ || !problem_.empty()) return;
   if (static_cast<uint64_t>(tell()) > header_bytes_ + skipped_) {
     problem_ = fmt::format("its header has more than {} bytes", header_bytes_);
+  }
+  if (++reads_ % kReadsBetweenLooks == 0 && thread_seconds() - began_ > kMostSeconds) {
+    problem_ = "its header takes too long to read";
   }
   const std::uintptr_t now = stack_position();
   const std::uintptr_t used = now < stack_base_ ? stack_base_ - now : 0;

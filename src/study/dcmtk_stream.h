@@ -69,6 +69,8 @@ class GuardedStream : public DcmInputStream {
   WindowProducer producer_;
   const uint64_t header_bytes_;
   const std::uintptr_t stack_base_;
+  const double began_;  ///< seconds of this thread's processor time
+  uint32_t reads_ = 0;
   uint64_t skipped_ = 0;
   bool in_header_ = true;
   std::string problem_;

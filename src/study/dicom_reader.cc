@@ -42,7 +42,8 @@ void DicomReader::parse() {
   const DcmXfer syntax(file.getDataset()->getOriginalXfer());
   OFString uid;
   file.getMetaInfo()->findAndGetOFString(DCM_TransferSyntaxUID, uid);
-  transfer_syntax_ = uid.empty() ? std::string(syntax.getXferID()) : std::string(uid.c_str());
+  transfer_syntax_ =
+      uid.empty() ? std::string(syntax.getXferID()) : std::string(uid.data(), uid.size());
   OFString sop_class;
   file.getMetaInfo()->findAndGetOFString(DCM_MediaStorageSOPClassUID, sop_class);
   is_dicomdir_ = sop_class == UID_MediaStorageDirectoryStorage;

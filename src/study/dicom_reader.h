@@ -24,7 +24,8 @@ struct PixelElement {
 /// One DICOM file read from the front: the header at once by DCMTK, as far as PixelData; then the
 /// bytes of the pixel data by `read`. Files without preamble or meta header are tried; deflated
 /// ones are inflated. What a hostile header can cost is bounded: its bytes by `header_bytes`, a
-/// value by kLongestValue (longer ones are skipped), nesting by the stack it takes. For one thread.
+/// value by kLongestValue (longer ones are skipped), nesting by the stack it takes, sorting by the
+/// time. For one thread.
 class DicomReader {
  public:
   static constexpr uint32_t kLongestValue = 64 * 1024;

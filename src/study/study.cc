@@ -54,6 +54,17 @@ Volume take(Assembly assembly, StudyFacts& facts) {
   return std::move(assembly.volume);
 }
 
+/// The choice never falls back on another series by itself: which one an answer is about must not
+/// depend on damage in the first.
+std::string another_candidate(const Choice& choice) {
+  for (const Series& series : choice.series) {
+    if (!series.candidate || series.chosen) continue;
+    return fmt::format(" Another candidate can be asked for: series {}.",
+                       series.series_uid.substr(0, 64));
+  }
+  return "";
+}
+
 Volume load_dicom(const std::filesystem::path& input, const StudyOptions& options, ThreadPool& pool,
                   Watch& watch, StudyFacts& facts) {
   std::unique_ptr<Source> source;
@@ -67,7 +78,12 @@ Volume load_dicom(const std::filesystem::path& input, const StudyOptions& option
   }
   const auto stage = watch.stage("decode");
   const Series& chosen = facts.choice.series.at(*facts.choice.chosen);
-  return take(assemble(*source, facts.contents, chosen, options.limits, pool, watch), facts);
+  try {
+    return take(assemble(*source, facts.contents, chosen, options.limits, pool, watch), facts);
+  } catch (const Error& error) {
+    if (info(error.code()).fault != Fault::unprocessable) throw;
+    throw Error(error.code(), error.what() + another_candidate(facts.choice));
+  }
 }
 
 Volume load_nifti(const std::filesystem::path& input, const StudyOptions& options, Watch& watch,
