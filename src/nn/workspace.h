@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -16,23 +17,32 @@ class Workspace {
   class Lease {
    public:
     Lease(Workspace& owner, Tensor buffer) : owner_(&owner), buffer_(std::move(buffer)) {}
-    ~Lease() { owner_->give_back(std::move(buffer_)); }
-    Lease(const Lease&) = delete;
-    Lease& operator=(const Lease&) = delete;
+    ~Lease() {
+      if (owner_ != nullptr) owner_->give_back(std::move(buffer_));
+    }
+    Lease(Lease&& other) noexcept
+        : owner_(std::exchange(other.owner_, nullptr)), buffer_(std::move(other.buffer_)) {}
+    Lease& operator=(Lease&& other) noexcept {
+      std::swap(owner_, other.owner_);
+      std::swap(buffer_, other.buffer_);
+      return *this;
+    }
     float* data() { return buffer_.data(); }
+    const float* data() const { return buffer_.data(); }
 
    private:
     Workspace* owner_;
     Tensor buffer_;
   };
 
-  /// At least `count` floats, whatever they held before.
+  /// `count` floats, whatever they held before: the buffer of that size that was given back last,
+  /// which the caches still know.
   [[nodiscard]] Lease borrow(int64_t count) {
     const std::lock_guard lock(mutex_);
-    for (auto it = free_.begin(); it != free_.end(); ++it) {
+    for (auto it = free_.rbegin(); it != free_.rend(); ++it) {
       if (it->size() != count) continue;
       Tensor buffer = std::move(*it);
-      free_.erase(it);
+      free_.erase(std::next(it).base());
       return {*this, std::move(buffer)};
     }
     return {*this, Tensor::uninitialised({count})};

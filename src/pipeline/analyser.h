@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -16,6 +17,15 @@ struct AnalysisRequest {
   StudyOptions study;
   std::optional<double> threshold;  ///< overrides the bundle's
   bool details = false;
+
+  /// Reconstruct slices even where the bundle's fusion does not want it.
+  bool reconstruction = false;
+  /// Instead of the bundle's; an answer made with other numbers says so in its details.
+  std::optional<int64_t> reconstruction_slices, reconstruction_steps;
+  std::optional<double> classifier_scale;
+  /// Folder for this study's anomaly maps (difference.nii.gz, anomaly.png), made where it is
+  /// missing; implies `reconstruction`. Empty for none.
+  std::filesystem::path maps;
 };
 
 /// The answer's JSON, and the error that made it a Failure.

@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 
 #include <array>
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <memory>
@@ -24,6 +25,7 @@ struct RoleFacts {
   std::string_view name;
   const char* variable;                      // of existing deployments; null where there is none
   std::array<std::string_view, 2> defaults;  // file names of existing deployments
+  bool optional = false;
 };
 constexpr std::array kRoles = {
     RoleFacts{Role::ctclip, "ctclip", "CTCLIP_MODEL_PATH", {"CT_VocabFine_v2.pt", "CT-CLIP_v2.pt"}},
@@ -33,6 +35,16 @@ constexpr std::array kRoles = {
               "fusion",
               "LIGHTGBM_MODEL_PATH",
               {"lightgbm_model.pkl", "lightgbm_model.txt"}},
+    RoleFacts{Role::diffusion_classifier,
+              "diffusion_classifier",
+              "DIFFUSION_CLASSIFIER_PATH",
+              {"ct_classifier.pt", ""},
+              true},
+    RoleFacts{Role::diffusion_unet,
+              "diffusion_unet",
+              "DIFFUSION_UNET_PATH",
+              {"diffusion_checkpoint.pt", ""},
+              true},
 };
 
 [[noreturn]] void refuse(const fs::path& file, const std::string& what) {
@@ -48,6 +60,35 @@ Geometry3d read_geometry(const json& node) {
   geometry.vit.patch_frames = node.at("patch").at("temporal").get<int64_t>();
   geometry.vit.patch = node.at("patch").at("spatial").get<int64_t>();
   return geometry;
+}
+
+AnomalyOptions read_anomaly(const json& node) {
+  AnomalyOptions options;
+  options.image_size = node.value("image_size", options.image_size);
+  options.classifier_head_size =
+      node.value("classifier_head_channels", options.classifier_head_size);
+  options.unet_heads = node.value("unet_heads", options.unet_heads);
+  ReconstructionSettings& how = options.reconstruction;
+  how.slices = node.value("slices", how.slices);
+  how.steps = node.value("steps", how.steps);
+  how.noise_level = node.value("noise_level", how.noise_level);
+  how.scale = node.value("classifier_scale", how.scale);
+  return options;
+}
+
+ordered_json anomaly_text(const AnomalyOptions& options) {
+  return {{"image_size", options.image_size},
+          {"classifier_head_channels", options.classifier_head_size},
+          {"unet_heads", options.unet_heads},
+          {"slices", options.reconstruction.slices},
+          {"steps", options.reconstruction.steps},
+          {"noise_level", options.reconstruction.noise_level},
+          {"classifier_scale", options.reconstruction.scale}};
+}
+
+bool has_anomaly(const Bundle& bundle) {
+  return bundle.files.contains(Role::diffusion_classifier) ||
+         bundle.files.contains(Role::diffusion_unet);
 }
 
 void check_geometry(const Geometry3d& geometry, const fs::path& file) {
@@ -75,6 +116,7 @@ void read_configuration(const json& root, const fs::path& file, Bundle& bundle) 
   if (root.contains("geometry")) bundle.geometry = read_geometry(root.at("geometry"));
   if (root.contains("text_encoder"))
     bundle.text_heads = root.at("text_encoder").at("heads").get<int64_t>();
+  if (root.contains("anomaly")) bundle.anomaly = read_anomaly(root.at("anomaly"));
   check_geometry(bundle.geometry, file);
   for (const auto& [name, node] : root.at("files").items()) {
     const auto* known = std::ranges::find(kRoles, name, &RoleFacts::name);
@@ -117,6 +159,16 @@ double read_threshold(const char* text) {
   return value;
 }
 
+double read_scale(const char* text) {
+  char* end = nullptr;
+  const double value = std::strtod(text, &end);
+  if (end == text || *end != '\0' || !std::isfinite(value)) {
+    throw Error(Code::bad_model,
+                fmt::format("CLASSIFIER_SCALE: expected a number, found \"{}\"", text));
+  }
+  return value;
+}
+
 void apply_environment(Bundle& bundle) {
   for (const RoleFacts& facts : kRoles) {
     const char* set = facts.variable == nullptr ? nullptr : std::getenv(facts.variable);
@@ -125,18 +177,27 @@ void apply_environment(Bundle& bundle) {
   if (const char* set = std::getenv("OPTIMAL_THRESHOLD"); set != nullptr && *set != '\0') {
     bundle.threshold = read_threshold(set);
   }
+  if (const char* set = std::getenv("CLASSIFIER_SCALE"); set != nullptr && *set != '\0') {
+    bundle.anomaly.reconstruction.scale = read_scale(set);
+  }
 }
 
 void require_files(const Bundle& bundle, const fs::path& folder) {
   for (const RoleFacts& facts : kRoles) {
     const auto found = bundle.files.find(facts.role);
     if (found == bundle.files.end()) {
+      if (facts.optional) continue;
       const std::string variable =
           facts.variable == nullptr ? "" : fmt::format(" (or set {})", facts.variable);
       refuse(folder.empty() ? "models" : folder,
              fmt::format("expected a file {}{}, found none", facts.defaults[0], variable));
     }
     if (!fs::is_regular_file(found->second.path)) refuse(found->second.path, "is no file");
+  }
+  if (bundle.files.contains(Role::diffusion_unet) &&
+      !bundle.files.contains(Role::diffusion_classifier)) {
+    refuse(bundle.files.at(Role::diffusion_unet).path,
+           "expected the slice classifier that guides it (diffusion_classifier) beside it");
   }
 }
 
@@ -147,12 +208,13 @@ std::string configuration_text(const Bundle& bundle) {
                              {"height", vit.height},
                              {"width", vit.width},
                              {"patch", {{"temporal", vit.patch_frames}, {"spatial", vit.patch}}}};
-  return ordered_json({{"geometry", node},
-                       {"heads", bundle.text_heads},
-                       {"prompts", bundle.prompts},
-                       {"groups", bundle.groups},
-                       {"threshold", bundle.threshold}})
-      .dump();
+  ordered_json all({{"geometry", node},
+                    {"heads", bundle.text_heads},
+                    {"prompts", bundle.prompts},
+                    {"groups", bundle.groups},
+                    {"threshold", bundle.threshold}});
+  if (has_anomaly(bundle)) all["anomaly"] = anomaly_text(bundle.anomaly);
+  return all.dump();
 }
 
 class Sha256 {
@@ -213,22 +275,22 @@ void write_bundle(const Bundle& bundle, const fs::path& folder) {
     if (!file.sha256.empty()) files[std::string(role_name(role))]["sha256"] = file.sha256;
   }
   const auto& vit = bundle.geometry.vit;
-  const ordered_json root = {
-      {"name", bundle.name},
-      {"provenance", bundle.provenance},
-      {"licence", bundle.licence},
-      {"clinical", bundle.clinical},
-      {"files", files},
-      {"geometry",
-       {{"spacing_mm", bundle.geometry.spacing},
-        {"frames", vit.frames},
-        {"height", vit.height},
-        {"width", vit.width},
-        {"patch", {{"temporal", vit.patch_frames}, {"spatial", vit.patch}}}}},
-      {"text_encoder", {{"heads", bundle.text_heads}}},
-      {"prompts", bundle.prompts},
-      {"groups", bundle.groups},
-      {"threshold", bundle.threshold}};
+  ordered_json root = {{"name", bundle.name},
+                       {"provenance", bundle.provenance},
+                       {"licence", bundle.licence},
+                       {"clinical", bundle.clinical},
+                       {"files", files},
+                       {"geometry",
+                        {{"spacing_mm", bundle.geometry.spacing},
+                         {"frames", vit.frames},
+                         {"height", vit.height},
+                         {"width", vit.width},
+                         {"patch", {{"temporal", vit.patch_frames}, {"spatial", vit.patch}}}}},
+                       {"text_encoder", {{"heads", bundle.text_heads}}},
+                       {"prompts", bundle.prompts},
+                       {"groups", bundle.groups},
+                       {"threshold", bundle.threshold}};
+  if (has_anomaly(bundle)) root["anomaly"] = anomaly_text(bundle.anomaly);
   std::ofstream stream(folder / "bundle.json");
   stream << root.dump(2) << '\n';
   if (!stream.flush())

@@ -6,13 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "detectors/anomaly_options.h"
 #include "detectors/geometry.h"
 #include "fusion/features.h"
 
 namespace ctclip {
 
 /// What a bundle is made of. Roles are the keys under "files" in bundle.json.
-enum class Role { ctclip, supervised, vocabulary, fusion };
+enum class Role { ctclip, supervised, vocabulary, fusion, diffusion_classifier, diffusion_unet };
 std::string_view role_name(Role role);
 
 struct BundleFile {
@@ -28,6 +29,7 @@ struct Bundle {
   std::map<Role, BundleFile> files;
   Geometry3d geometry;
   int64_t text_heads = 12;
+  AnomalyOptions anomaly;            ///< means something where the diffusion files are there
   std::vector<std::string> prompts;  ///< pathologies that CT-CLIP is asked for
   PathologyGroups groups;
   double threshold = 0.4;
@@ -38,9 +40,9 @@ struct Bundle {
 
 /// `folder` with a bundle.json, or with just the deployed names, which then mean the reference's
 /// configuration. The environment variables of existing deployments (CTCLIP_MODEL_PATH,
-/// SUPERVISED_MODEL_PATH, LIGHTGBM_MODEL_PATH) replace files, OPTIMAL_THRESHOLD the threshold; with
-/// them `folder` may be empty. Throws Error{bad_model}: the file, what was expected, what was
-/// found.
+/// SUPERVISED_MODEL_PATH, LIGHTGBM_MODEL_PATH, DIFFUSION_CLASSIFIER_PATH, DIFFUSION_UNET_PATH)
+/// replace files, OPTIMAL_THRESHOLD the threshold, CLASSIFIER_SCALE the guidance; with them
+/// `folder` may be empty. Throws Error{bad_model}: the file, what was expected, what was found.
 Bundle open_bundle(const std::filesystem::path& folder);
 
 /// Writes bundle.json for `bundle` into `folder`, paths relative to it.

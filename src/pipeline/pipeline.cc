@@ -3,6 +3,7 @@
 #include <chrono>
 #include <future>
 #include <new>
+#include <nlohmann/json.hpp>
 
 #include "base/log.h"
 #include "checkpoint/checkpoint.h"
@@ -10,6 +11,7 @@
 #include "detectors/prepare.h"
 #include "detectors/supervised.h"
 #include "pipeline/answer.h"
+#include "pipeline/maps.h"
 
 namespace ctclip {
 namespace {
@@ -19,8 +21,10 @@ Weights open_weights(const Bundle& bundle, Role role) {
 }
 
 std::vector<std::string> available_features(const std::vector<std::unique_ptr<Detector>>& detectors,
+                                            const AnomalyStage& anomaly,
                                             const PathologyGroups& groups) {
   Scores scores;
+  anomaly.announce(scores);
   for (const auto& detector : detectors) detector->announce(scores);
   std::vector<std::string> names;
   for (const Feature& feature : make_features(scores, groups)) names.push_back(feature.name);
@@ -40,7 +44,9 @@ Pipeline::Pipeline(Bundle bundle, std::shared_ptr<ThreadPool> pool)
       std::make_unique<CtClip>(open_weights(bundle_, Role::ctclip), tokenizer, options, engine_));
   detectors_.push_back(std::make_unique<Supervised>(open_weights(bundle_, Role::supervised),
                                                     bundle_.geometry.vit, engine_));
-  fusion_->require(available_features(detectors_, bundle_.groups));
+  anomaly_ =
+      std::make_unique<AnomalyStage>(bundle_, engine_, fusion_->wants("diffusion_reconstruction_"));
+  fusion_->require(available_features(detectors_, *anomaly_, bundle_.groups));
   hash_ = hash.get();
 }
 
@@ -57,6 +63,7 @@ Result Pipeline::run(const AnalysisRequest& request, Watch& watch, StudyFacts& f
                      const Observer& observer) const {
   Result result;
   result.threshold = request.threshold.value_or(bundle_.threshold);
+  anomaly_->check(request);
   const Tensor prepared = load_and_prepare(request, watch, facts, observer);
   if (observer.prepared) observer.prepared(prepared);
   nn::Workspace work;
@@ -64,6 +71,7 @@ Result Pipeline::run(const AnalysisRequest& request, Watch& watch, StudyFacts& f
     const auto stage = watch.stage(detector->name());
     detector->run({prepared, work}, result.scores, watch);
   }
+  anomaly_->run(request, prepared, work, result.scores, watch);
   const auto stage = watch.stage("fusion");
   result.decision = fusion_->decide(result.scores, result.threshold);
   return result;
@@ -79,10 +87,17 @@ Analysis Pipeline::analyse(const AnalysisRequest& request, Watch& watch) const {
     return Analysis{failure_answer(error, facts.study_uid, facts.series_uid, spent()), error};
   };
   try {
-    const Result result = run(request, watch, facts);
+    StudyGrid grid;
+    const Observer observer{[&](const Volume& volume) { grid = grid_of(volume); }, {}};
+    const Result result = run(request, watch, facts, observer);
+    if (!request.maps.empty()) {
+      const auto stage = watch.stage("maps");
+      write_maps(request.maps, result.scores, grid, bundle_.geometry);
+    }
     Analysis analysis{success_answer(bundle_, facts, result, spent()), {}};
     if (request.details) {
       analysis.answer["details"] = answer_details(bundle_, hash_, facts, result, watch);
+      analysis.answer["details"]["anomaly"] = describe_anomaly(result.scores, bundle_.anomaly);
     }
     return analysis;
   } catch (const Error& error) {

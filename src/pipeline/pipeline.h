@@ -12,6 +12,7 @@
 #include "fusion/fusion.h"
 #include "nn/engine.h"
 #include "pipeline/analyser.h"
+#include "pipeline/anomaly_stage.h"
 #include "pipeline/bundle.h"
 #include "study/study.h"
 
@@ -58,6 +59,7 @@ class Pipeline : public Analyser {
   std::shared_ptr<ThreadPool> pool_;
   nn::Engine engine_;
   std::vector<std::unique_ptr<Detector>> detectors_;
+  std::unique_ptr<AnomalyStage> anomaly_;
   std::unique_ptr<Fusion> fusion_;
 };
 

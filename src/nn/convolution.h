@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/tensor.h"
+#include "nn/engine.h"
+#include "nn/workspace.h"
+
+namespace ctclip::nn {
+
+/// How a convolution is computed; chosen by shape, by measurement (bench/diffusion.cc).
+enum class ConvolutionMethod { direct, winograd_2, winograd_4 };
+
+/// 2-D convolution 3x3, padding 1, stride 1 or 2, torch.nn.Conv2d, for images (height, width,
+/// channels) of one size. Weights are packed once, when the layer is built. Immutable; any number
+/// of threads may call it, each call computes on its own thread.
+class Convolution {
+ public:
+  struct Size {
+    int64_t height, width;  ///< of the input
+  };
+  /// `weight` (out, in, 3, 3); `bias` (out) may be empty.
+  Convolution(const Tensor& weight, const Tensor& bias, Size size, int64_t stride,
+              const Engine& engine);
+  Convolution(const Tensor& weight, const Tensor& bias, Size size, int64_t stride,
+              const Engine& engine, ConvolutionMethod method);
+  ~Convolution();
+  Convolution(Convolution&&) noexcept;
+  Convolution& operator=(Convolution&&) noexcept;
+
+  int64_t in() const { return in_; }
+  int64_t out() const { return out_; }
+  /// Of the output: rounded up where the stride does not divide.
+  Size output() const;
+  /// Multiplications and additions of one call by the definition, whatever the method.
+  int64_t flops() const;
+
+  /// x (height, width, in) -> y (output, out) = convolution + bias + residual (null, y, or another
+  /// image of y's size).
+  void operator()(const float* x, float* y, Workspace& work, const float* residual = nullptr) const;
+
+ private:
+  struct Impl;
+  int64_t in_, out_;
+  Size size_;
+  int64_t stride_;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The method that a stride-1 convolution of this shape takes.
+ConvolutionMethod choose_method(int64_t in, int64_t out, Convolution::Size size, int64_t stride);
+
+/// The weights of the convolution that carries a gradient back through one of stride 1: in and out
+/// change places, the taps are mirrored. (out, in, 3, 3) -> (in, out, 3, 3).
+Tensor backward_weight(const Tensor& weight);
+
+}  // namespace ctclip::nn

@@ -1,0 +1,129 @@
+#include "nn/convolution.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "nn/engine.h"
+#include "nn/kernels.h"
+#include "testing.h"
+
+namespace ctclip {
+namespace {
+
+using nn::Convolution;
+using nn::ConvolutionMethod;
+
+Tensor random(const Shape& shape, unsigned seed) {
+  std::mt19937 generator(seed);
+  std::normal_distribution<float> normal;
+  Tensor out = Tensor::uninitialised(shape);
+  for (float& value : out.values()) value = normal(generator);
+  return out;
+}
+
+// The definition, in double: x (h, w, in) -> (h', w', out).
+std::vector<double> convolve(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                             int64_t stride, const float* residual) {
+  const int64_t h = x.dim(0);
+  const int64_t w = x.dim(1);
+  const int64_t in = x.dim(2);
+  const int64_t out = weight.dim(0);
+  std::vector<double> y;
+  for (int64_t r = 0; r < h; r += stride) {
+    for (int64_t c = 0; c < w; c += stride) {
+      for (int64_t o = 0; o < out; ++o) {
+        double total = bias.empty() ? 0 : bias.data()[o];
+        for (int64_t tap = 0; tap < 9; ++tap) {
+          const int64_t i = r + tap / 3 - 1;
+          const int64_t j = c + tap % 3 - 1;
+          if (i < 0 || j < 0 || i >= h || j >= w) continue;
+          for (int64_t k = 0; k < in; ++k) {
+            total += static_cast<double>(x.data()[(i * w + j) * in + k]) *
+                     static_cast<double>(weight.data()[(o * in + k) * 9 + tap]);
+          }
+        }
+        if (residual != nullptr) total += static_cast<double>(residual[y.size()]);
+        y.push_back(total);
+      }
+    }
+  }
+  return y;
+}
+
+struct Case {
+  int64_t in, out, height, width, stride;
+  ConvolutionMethod method;
+};
+
+class ConvolutionOf : public ::testing::TestWithParam<Case> {};
+
+// Each output sums n = 9 in products of standard normal values. The rounding errors of such a sum
+// in float32 have a standard deviation of about 0.4 n u, u = 6e-8; the largest of 100,000 outputs
+// is five times that, so 4 n u is never reached by accident. F(4x4, 3x3) goes through values that
+// are up to 20 times larger than its result (the row sums of |B^T|, |A^T|), of which a half shows;
+// F(2x2, 3x3) twice.
+TEST_P(ConvolutionOf, EqualsItsDefinition) {
+  const Case& c = GetParam();
+  ThreadPool pool(1);
+  const nn::Engine engine(pool);
+  nn::Workspace work;
+  const Tensor weight = random({c.out, c.in, 3, 3}, 1);
+  const Tensor bias = random({c.out}, 2);
+  const Tensor x = random({c.height, c.width, c.in}, 3);
+  const Convolution layer(weight, bias, {c.height, c.width}, c.stride, engine, c.method);
+  Tensor y = Tensor::uninitialised({layer.output().height, layer.output().width, c.out});
+  const Tensor other = random(y.shape(), 4);
+  const double growth = c.method == ConvolutionMethod::winograd_4   ? 10
+                        : c.method == ConvolutionMethod::winograd_2 ? 2
+                                                                    : 1;
+  const double tolerance = growth * 4 * 6e-8 * static_cast<double>(9 * c.in);
+
+  layer(x.data(), y.data(), work);
+  EXPECT_TRUE(
+      testing::all_close(y.values(), convolve(x, weight, bias, c.stride, nullptr), tolerance));
+  layer(x.data(), y.data(), work, other.data());
+  const auto with_residual = convolve(x, weight, bias, c.stride, other.data());
+  EXPECT_TRUE(testing::all_close(y.values(), with_residual, tolerance));
+  std::copy_n(other.data(), other.size(), y.data());
+  layer(x.data(), y.data(), work, y.data());
+  EXPECT_TRUE(testing::all_close(y.values(), with_residual, tolerance));
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, ConvolutionOf,
+                         ::testing::Values(Case{1, 32, 20, 20, 1, ConvolutionMethod::direct},
+                                           Case{32, 1, 12, 10, 1, ConvolutionMethod::direct},
+                                           Case{32, 2, 12, 10, 1, ConvolutionMethod::direct},
+                                           Case{32, 64, 9, 13, 1, ConvolutionMethod::direct},
+                                           Case{32, 32, 16, 16, 2, ConvolutionMethod::direct},
+                                           Case{32, 32, 15, 9, 2, ConvolutionMethod::direct},
+                                           Case{32, 64, 16, 16, 1, ConvolutionMethod::winograd_2},
+                                           Case{32, 32, 7, 9, 1, ConvolutionMethod::winograd_2},
+                                           Case{32, 64, 16, 16, 1, ConvolutionMethod::winograd_4},
+                                           Case{64, 32, 64, 64, 1, ConvolutionMethod::winograd_4},
+                                           Case{128, 48, 7, 9, 1, ConvolutionMethod::winograd_4},
+                                           Case{32, 32, 1, 2, 1, ConvolutionMethod::winograd_4}));
+
+// <convolution(x), g> = <x, backward(g)> for any x and g.
+TEST(Convolution, BackwardIsTheAdjoint) {
+  ThreadPool pool(1);
+  const nn::Engine engine(pool);
+  nn::Workspace work;
+  const Tensor weight = random({64, 32, 3, 3}, 5);
+  const Tensor x = random({12, 12, 32}, 6);
+  const Tensor g = random({12, 12, 64}, 7);
+  const Convolution forward(weight, {}, {12, 12}, 1, engine, ConvolutionMethod::direct);
+  const Convolution backward(nn::backward_weight(weight), {}, {12, 12}, 1, engine);
+  Tensor y = Tensor::uninitialised(g.shape());
+  Tensor back = Tensor::uninitialised(x.shape());
+  forward(x.data(), y.data(), work);
+  backward(g.data(), back.data(), work);
+  const double left = nn::dot(y.data(), g.data(), g.size());
+  const double right = nn::dot(x.data(), back.data(), x.size());
+  // The Winograd side errs by about 1e-4 (see above) in each of 4,608 values, which meet values
+  // of 1.
+  EXPECT_NEAR(left, right, 1e-4 * std::sqrt(4608) * 4);
+}
+
+}  // namespace
+}  // namespace ctclip
