@@ -19,8 +19,8 @@ Scores full_scores() {
   scores.supervised = {{"cancer", 0.25}, {"pleural_effusion", 0.75}};
   scores.ctclip = {
       {"Pneumonia", 0.5}, {"Pleural effusion", 0.625}, {"Rib fracture", 0.125}, {"Thymoma", 0.75}};
-  scores.diffusion_classifier = SliceStatistics{0.1, 0.2, 0.3, {}};
-  scores.diffusion_reconstruction = SliceStatistics{4, 5, 6, {}};
+  scores.diffusion_classifier = SliceStatistics{0.1, 0.2, 0.3, {}, {}};
+  scores.diffusion_reconstruction = SliceStatistics{4, 5, 6, {}, {}};
   return scores;
 }
 

@@ -14,9 +14,9 @@
 
 namespace ctclip::testing {
 
-/// A file of tests/golden. One that is missing fails the test where it is read.
+/// A file of the golden data (tests/golden.tar.xz). One that is missing fails the test where it is read.
 inline std::filesystem::path golden(const std::string& relative) {
-  return std::filesystem::path(CTCLIP_TESTS_DIR) / "golden" / relative;
+  return std::filesystem::path(CTCLIP_GOLDEN_DIR) / relative;
 }
 
 /// Real studies live beside the project, or where CTCLIP_DATA says; they are never committed.

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 HERE = pathlib.Path(__file__).resolve().parent
-GOLDEN = HERE.parent / "golden"
+GOLDEN = HERE.parents[1] / "build" / "release" / "golden"
 TRAINING_ROWS = 1500
 TEST_ROWS = 40
 

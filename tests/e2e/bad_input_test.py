@@ -14,10 +14,10 @@ import zipfile
 
 import requests
 
-from service import ROOT, Service
+from service import GOLDEN, ROOT, Service
 
 MODELS = ROOT / "tests" / "data" / "tiny"
-GOLDEN = ROOT / "tests" / "golden" / "dicom"
+STUDIES = GOLDEN / "dicom"
 LIMIT = 40_000_000
 FAILURE = ["study_uid", "series_uid", "probability_of_pathology", "pathology",
            "most_dangerous_pathology_type", "processing_status", "time_of_processing", "error",
@@ -26,7 +26,7 @@ WARNING_HEADER = "X-CTCLIP-Warning"
 
 
 def slices(name="s01_base"):
-    with zipfile.ZipFile(GOLDEN / f"{name}.zip") as archive:
+    with zipfile.ZipFile(STUDIES / f"{name}.zip") as archive:
         return {entry: archive.read(entry) for entry in archive.namelist()}
 
 
@@ -77,7 +77,7 @@ def uneven_rows():
 
 def cases(folder):
     """name, bytes of the upload, status, error_code."""
-    good = (GOLDEN / "s01_base.zip").read_bytes()
+    good = (STUDIES / "s01_base.zip").read_bytes()
     one = slices()
     yield "empty file", b"", 400, "empty_upload"
     yield "text", b"This is no study.\n" * 10, 400, "unsupported_format"
@@ -85,13 +85,13 @@ def cases(folder):
     yield "encrypted ZIP", encrypted(folder), 400, "encrypted_archive"
     yield "flat bomb", flat_bomb(), 413, "inflated_too_large"
     yield "nested bomb", nested_bomb(), 422, "no_dicom"
-    yield "19 slices", (GOLDEN / "s20_19_slices.zip").read_bytes(), 422, "too_few_slices"
+    yield "19 slices", (STUDIES / "s20_19_slices.zip").read_bytes(), 422, "too_few_slices"
     yield "DICOMDIR only", packed({"DICOMDIR": next(iter(one.values()))}), 422, "no_dicom"
     yield "no DICOM", packed({"a.txt": b"text", "b.jpg": b"\xff\xd8\xff"}), 422, "no_dicom"
     yield "MR", changed(b"\x08\x00\x60\x00CS\x02\x00CT", b"\x08\x00\x60\x00CS\x02\x00MR"), 422, "not_ct"
     yield "localizer only", changed(b"ORIGINAL\\PRIMARY\\AXIAL", b"ORIGINAL\\PRI\\LOCALIZER"), 422, "no_axial_series"
-    yield "sagittal", (GOLDEN / "s16_sagittal.zip").read_bytes(), 422, "no_axial_series"
-    yield "tilted", (GOLDEN / "s12_gantry_tilt.zip").read_bytes(), 422, "gantry_tilt"
+    yield "sagittal", (STUDIES / "s16_sagittal.zip").read_bytes(), 422, "no_axial_series"
+    yield "tilted", (STUDIES / "s12_gantry_tilt.zip").read_bytes(), 422, "gantry_tilt"
     yield "no lungs", good, 422, "no_lungs"
     cut = packed({name: data[:-500] for name, data in one.items()})
     yield "truncated pixels", cut, 422, "undecodable_pixels"

@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+GOLDEN = pathlib.Path(os.environ.get("CTCLIP_GOLDEN", ROOT / "build" / "release" / "golden"))
 SKIPPED = 77  # ctest's SKIP_RETURN_CODE
 READY_SECONDS = 120
 STOP_SECONDS = 60
