@@ -15,9 +15,9 @@ namespace ctclip {
 namespace {
 
 constexpr int64_t kSize = 32;
-const Geometry3d kGeometry{{1.5F, 0.75F, 0.75F}, {20, 40, 48, 10, 8}};
-// 24 slices of 1 mm, 60 rows of 0.5 mm, 50 columns of 0.6 mm: 16 x 40 x 40 voxels of the geometry,
-// so padding in depth and along W, all of H.
+const Geometry3d kGeometry{{1.0F, 0.75F, 0.75F}, {20, 40, 48, 10, 8}};
+// 24 slices of 1 mm, 60 rows of 0.5 mm, 50 columns of 0.6 mm: 24 x 40 x 40 voxels of the geometry,
+// so two slices cropped at either end, padding along W, all of H.
 const StudyGrid kGrid{
     {24, 60, 50}, {1.0F, 0.5F, 0.6F}, {0, 0, 0.6, -10, 0, 0.5, 0, 20, 1, 0, 0, 30}};
 
@@ -59,13 +59,12 @@ TEST(DifferenceVolume, LiesWhereTheStudyLies) {
   EXPECT_EQ(map.hu.shape(), (Shape{24, 60, 50}));
   EXPECT_EQ(map.spacing, kGrid.spacing);
   EXPECT_EQ(map.to_patient, kGrid.to_patient);
-  // Plane 5 is resampled slice 5 - 2 of padding = 3, its middle at (3 + 0.5) * 1.5 - 0.5 = 4.75
-  // slices; plane 10 at 12.25. A slice of 1 mm is within 0.75 of that: 4, 5 and 12 (13 is at 0.75).
+  // Two slices are cropped in front: plane 5 is slice 7, plane 10 slice 12.
   std::vector<int64_t> painted;
   for (int64_t s = 0; s < 24; ++s) {
     if (map.hu.data()[(s * 60 + 30) * 50 + 25] != 0) painted.push_back(s);
   }
-  EXPECT_EQ(painted, (std::vector<int64_t>{4, 5, 12, 13}));
+  EXPECT_EQ(painted, (std::vector<int64_t>{7, 12}));
   for (const int64_t s : painted) {
     for (int64_t r = 4; r < 56; ++r) {
       for (int64_t c = 4; c < 46; ++c) {
@@ -81,10 +80,11 @@ TEST(DifferenceVolume, AThickSliceStudyHasItsNearestSlicePainted) {
   const Case any([](double, double, double) { return 100.0F; });
   StudyGrid thick = kGrid;
   thick.size = {6, 60, 50};
-  thick.spacing[0] = 5;  // 20 resampled slices: plane 5 lies at slice (5.5 * 0.3) - 0.5 = 1.15
+  thick.spacing[0] =
+      5;  // 30 resampled slices, 5 cropped: plane 5 lies at slice 10.5 * 0.2 - 0.5 = 1.6
   const Volume map = difference_volume(any.slices, any.statistics, thick, kGeometry);
   for (int64_t s = 0; s < 6; ++s) {
-    const bool expected = s == 1 || s == 3;  // plane 10: 2.65
+    const bool expected = s == 2 || s == 3;  // plane 10: 2.6
     EXPECT_EQ(map.hu.data()[(s * 60 + 30) * 50 + 25] > 0, expected) << s;
   }
 }
@@ -96,7 +96,7 @@ TEST(DifferenceVolume, IsZeroBesideTheCentredSquare) {
   wide.size = {24, 60, 80};
   wide.spacing[2] = 0.75F;
   const Volume map = difference_volume(any.slices, any.statistics, wide, kGeometry);
-  const float* row = map.hu.data() + (4 * 60 + 30) * 80;
+  const float* row = map.hu.data() + (7 * 60 + 30) * 80;
   EXPECT_EQ(row[19], 0);
   EXPECT_NEAR(row[20], 100, 1e-3);
   EXPECT_NEAR(row[59], 100, 1e-3);

@@ -14,7 +14,8 @@
 
 namespace ctclip::testing {
 
-/// A file of the golden data (tests/golden.tar.xz). One that is missing fails the test where it is read.
+/// A file of the golden data (tests/golden.tar.xz). One that is missing fails the test where it is
+/// read.
 inline std::filesystem::path golden(const std::string& relative) {
   return std::filesystem::path(CTCLIP_GOLDEN_DIR) / relative;
 }

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 #include <vector>
 
@@ -16,7 +17,35 @@ struct PredictOptions {
   std::vector<std::filesystem::path> studies;
   ModelOptions model;
   AnalysisRequest request;
+  std::filesystem::path maps;
 };
+
+// One study's maps go straight into the folder, those of several each into one of its own.
+std::filesystem::path maps_folder(const PredictOptions& options,
+                                  const std::filesystem::path& study) {
+  if (options.studies.size() == 1) return options.maps;
+  const auto number = std::ranges::find(options.studies, study) - options.studies.begin() + 1;
+  return options.maps / fmt::format("{:04}", number);
+}
+
+void add_anomaly_options(CLI::App& command, PredictOptions& options) {
+  AnalysisRequest& request = options.request;
+  command.add_flag("--reconstruction", request.reconstruction,
+                   "Reconstruct slices by diffusion even where the fusion does not want it "
+                   "(docs/anomaly.md: hours)");
+  command
+      .add_option("--reconstruction-slices", request.reconstruction_slices,
+                  "Slices instead of the bundle's number")
+      ->check(CLI::Range(1, 1024));
+  command
+      .add_option("--reconstruction-steps", request.reconstruction_steps,
+                  "DDIM steps instead of the bundle's number")
+      ->check(CLI::Range(2, 500));
+  command.add_option("--classifier-scale", request.classifier_scale,
+                     "Guidance scale instead of the bundle's");
+  command.add_option("--maps", options.maps,
+                     "Folder for anomaly maps (NIfTI and PNG); implies --reconstruction");
+}
 
 int run_predict(const PredictOptions& options) {
   const Pipeline pipeline(open_bundle(options.model.models),
@@ -26,6 +55,7 @@ int run_predict(const PredictOptions& options) {
   for (const std::filesystem::path& study : options.studies) {
     AnalysisRequest request = options.request;
     request.input = study;
+    if (!options.maps.empty()) request.maps = maps_folder(options, study);
     Watch watch({}, progress_on_terminal(study.filename().string()));
     const Analysis analysis = pipeline.analyse(request, watch);
     end_progress();
@@ -54,6 +84,7 @@ void add_predict(CLI::App& app, Action& action) {
   command->add_flag(
       "--details", options->request.details,
       "Add every probability, the features, SHAP values, series, warnings and timings");
+  add_anomaly_options(*command, *options);
   command->footer(std::string(kWarningEnglish));
   command->callback([options, &action] { action = [options] { return run_predict(*options); }; });
 }
