@@ -5,6 +5,7 @@
 
 #include "app/commands.h"
 #include "app/options.h"
+#include "checkpoint/diffusion_layouts.h"
 #include "checkpoint/layouts.h"
 #include "checkpoint/random_bundle.h"
 #include "detectors/ctclip.h"
@@ -34,7 +35,7 @@ int check(const ModelOptions& options) {
       bundle.title(), pipeline.hash(), bundle.provenance, bundle.licence,
       bundle.clinical ? "yes" : "no: not for patients", bundle.threshold);
   for (const auto& [role, file] : bundle.files) {
-    fmt::print("{:<11} {} ({} bytes{})\n", role_name(role), file.path.string(),
+    fmt::print("{:<20} {} ({} bytes{})\n", role_name(role), file.path.string(),
                fs::file_size(file.path),
                file.sha256.empty() ? "" : ", SHA-256 as bundle.json says");
   }
@@ -57,6 +58,8 @@ std::vector<std::string> random_features() {
   for (const std::string& name : reference_pathologies()) scores.ctclip.push_back({name, 0});
   for (const std::string& name : default_target_pathologies())
     scores.supervised.push_back({name, 0});
+  // Not the reconstruction's: a study would take an hour.
+  scores.diffusion_classifier = SliceStatistics{};
   std::vector<std::string> names;
   for (const Feature& feature : make_features(scores, {})) names.push_back(feature.name);
   return names;
@@ -76,6 +79,7 @@ Bundle random_bundle_configuration(bool full_size) {
   if (!full_size) {
     bundle.geometry.vit = {40, shape.image, shape.image, shape.temporal_patch, shape.patch};
     bundle.text_heads = 4;
+    bundle.anomaly.image_size = slice_classifier_shape(false).image;
   }
   return bundle;
 }
@@ -91,6 +95,8 @@ int write_random(const RandomOptions& options) {
   bundle.files = {{Role::ctclip, {options.folder / kCtClipFile, ""}},
                   {Role::supervised, {options.folder / kSupervisedFile, ""}},
                   {Role::vocabulary, {options.folder / kVocabularyFile, ""}},
+                  {Role::diffusion_classifier, {options.folder / kSliceClassifierFile, ""}},
+                  {Role::diffusion_unet, {options.folder / kDenoiserFile, ""}},
                   {Role::fusion, {fusion, ""}}};
   write_bundle(bundle, options.folder);
   fmt::print("{}: {}\n", options.folder.string(), bundle.title());
@@ -117,7 +123,7 @@ void add_models(CLI::App& app, Action& action) {
   random_command->add_option("DIR", random->folder, "Folder to write, made where it is missing")
       ->required();
   random_command->add_flag("--full-size", random->full_size,
-                           "The clinical models' sizes (3.6 GB); else a few MB");
+                           "The clinical models' sizes (4.5 GB); else a few MB");
   random_command->add_option("--seed", random->seed, "The same seed gives the same bytes")
       ->capture_default_str();
   add_threads_option(*random_command, random->threads);

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "checkpoint/diffusion_layouts.h"
 #include "checkpoint/layouts.h"
 
 namespace ctclip {
@@ -175,6 +176,10 @@ void write_random_bundle(const std::filesystem::path& folder, bool full_size, ui
   const std::vector<std::string> targets = default_target_pathologies();
   write_checkpoint(folder / kSupervisedFile,
                    supervised_layout(shape, static_cast<int64_t>(targets.size())), targets, fill);
+  write_checkpoint(folder / kSliceClassifierFile,
+                   slice_classifier_layout(slice_classifier_shape(full_size)), {}, fill);
+  write_checkpoint(folder / kDenoiserFile, diffusion_unet_layout(diffusion_unet_shape(full_size)),
+                   {}, fill);
   write_vocabulary(folder / kVocabularyFile, static_cast<std::size_t>(shape.vocabulary));
 }
 
