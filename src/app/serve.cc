@@ -13,7 +13,9 @@
 #include <utility>
 
 #include "app/commands.h"
+#include "app/options.h"
 #include "base/log.h"
+#include "fusion/names.h"
 #include "pipeline/load.h"
 #include "server/server.h"
 
@@ -23,8 +25,7 @@ namespace {
 constexpr int kTerminated = 128 + SIGTERM;
 
 struct ServeOptions {
-  std::filesystem::path models = "models";
-  int threads = 0;
+  ModelOptions model;
   ServerOptions server;
   double header_timeout = 30, idle_timeout = 60;  // seconds
 };
@@ -80,7 +81,7 @@ class Loading {
   Loading(const ServeOptions& options, Server& server)
       : loaded_(std::async(std::launch::async, [&options, &server] {
           try {
-            server.set_analyser(load_analyser(options.models, options.threads));
+            server.set_analyser(load_analyser(options.model.models, options.model.threads));
           } catch (...) {
             server.stop();
             throw;
@@ -145,17 +146,12 @@ void add_limits(CLI::App& command, ServeOptions& options) {
 void add_serve(CLI::App& app, Action& action) {
   auto options = std::make_shared<ServeOptions>();
   CLI::App* command = app.add_subcommand("serve", "Answer studies over HTTP");
-  command->footer(
-      "For diagnostic support only: every result must be checked by a qualified radiologist.");
-  command->add_option("--models", options->models, "folder with the models (a bundle)")
-      ->envname("CTCLIP_MODELS")
-      ->capture_default_str();
+  command->footer(std::string(kWarningEnglish));
+  add_model_options(*command, options->model);
   ServerOptions& server = options->server;
   command->add_option("--host", server.host, "address to listen on; 0.0.0.0 for every one")
       ->envname("CTCLIP_HOST");
   command->add_option("--port", server.port, "0 for any free one")->envname("CTCLIP_PORT");
-  command->add_option("--threads", options->threads, "threads that compute; 0 for one on each core")
-      ->check(CLI::Range(0, 1024));
   command->add_option("--jobs", server.jobs, "studies at once")->check(CLI::Range(1, 64));
   command->add_option("--queue", server.queue, "studies that wait; 429 beyond")
       ->check(CLI::Range(0, 100'000));

@@ -10,10 +10,10 @@ namespace ctclip {
 /// The readers behind Checkpoint::open. Each throws Error{bad_model}.
 
 /// torch.save since 1.6: a ZIP of a pickle and one stored record for each storage.
-std::shared_ptr<const Checkpoint> open_torch_zip(std::shared_ptr<const ModelFile> file);
+std::shared_ptr<const Checkpoint> open_torch_zip(const std::shared_ptr<const ModelFile>& file);
 /// torch.save before 1.6: five pickles, then the storages one behind the other.
-std::shared_ptr<const Checkpoint> open_torch_legacy(std::shared_ptr<const ModelFile> file);
+std::shared_ptr<const Checkpoint> open_torch_legacy(const std::shared_ptr<const ModelFile>& file);
 /// https://github.com/huggingface/safetensors: a length, a JSON header, the tensors.
-std::shared_ptr<const Checkpoint> open_safetensors(std::shared_ptr<const ModelFile> file);
+std::shared_ptr<const Checkpoint> open_safetensors(const std::shared_ptr<const ModelFile>& file);
 
 }  // namespace ctclip

@@ -84,7 +84,7 @@ std::map<std::string, Place> find_storages(const Document& doc, Ref keys, ByteIn
 
 }  // namespace
 
-std::shared_ptr<const Checkpoint> open_torch_legacy(std::shared_ptr<const ModelFile> file) {
+std::shared_ptr<const Checkpoint> open_torch_legacy(const std::shared_ptr<const ModelFile>& file) {
   ByteInput input(*file, 0, file->size());
   Document document;
   const auto next = [&] { return pickle::load(document, input, {}); };

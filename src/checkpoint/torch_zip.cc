@@ -44,7 +44,7 @@ void require_little_endian(const ZipDirectory& directory, const std::string& roo
 
 }  // namespace
 
-std::shared_ptr<const Checkpoint> open_torch_zip(std::shared_ptr<const ModelFile> file) {
+std::shared_ptr<const Checkpoint> open_torch_zip(const std::shared_ptr<const ModelFile>& file) {
   const ZipDirectory directory(*file);
   const std::string root = root_folder(directory, *file);
   require_little_endian(directory, root, *file);

@@ -63,7 +63,7 @@ Tensor text_latents(const models::Bert& bert, const Tensor& projection, const To
   return out;
 }
 
-CtClip::CtClip(const Weights& weights, const Tokenizer& tokenizer, Options options,
+CtClip::CtClip(const Weights& weights, const Tokenizer& tokenizer, const Options& options,
                const nn::Engine& engine)
     : engine_(engine),
       pathologies_(options.pathologies),

@@ -32,7 +32,7 @@ class CtClip : public Detector {
   };
   /// `weights`: a CT-CLIP state dict. Everything in it must be needed or known to have no effect.
   /// Throws Error{bad_model}: which tensor, both shapes.
-  CtClip(const Weights& weights, const Tokenizer& tokenizer, Options options,
+  CtClip(const Weights& weights, const Tokenizer& tokenizer, const Options& options,
          const nn::Engine& engine);
 
   std::string name() const override { return "ctclip"; }

@@ -41,7 +41,7 @@ class ParameterList {
  private:
   std::string token() {
     const std::size_t end = std::min(rest_.find(';'), rest_.size());
-    const std::string value(trim(rest_.substr(0, end)));
+    std::string value(trim(rest_.substr(0, end)));
     rest_.remove_prefix(end);
     return value;
   }

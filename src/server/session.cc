@@ -23,6 +23,7 @@
 #include "server/status.h"
 #include "server/text.h"
 #include "server/upload_form.h"
+#include "server/wire.h"
 
 namespace ctclip {
 namespace {
@@ -31,8 +32,6 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
 using Clock = std::chrono::steady_clock;
-using Parser = http::request_parser<http::buffer_body>;
-using Header = http::request_header<>;
 using boost::system::error_code;
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
@@ -40,71 +39,6 @@ using std::chrono_literals::operator""s;
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kChunk = 64 << 10;  ///< of an upload, from the network to the disk
 constexpr auto kWatchClient = 250ms;      ///< how soon a client's going away is noticed
-
-std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
-
-bool is_http_error(error_code error) {
-  return error.category() == http::make_error_code(http::error::bad_method).category() &&
-         error != http::error::end_of_stream && error != http::error::partial_message;
-}
-
-[[noreturn]] void client_gone() { throw Error(Code::cancelled, "The client went away."); }
-
-/// What an error of the network or of the client's HTTP means.
-void require_read(error_code error) {
-  if (!error) return;
-  if (!is_http_error(error)) client_gone();
-  throw Error(Code::bad_http, "The request is no well-formed HTTP: " + error.message() + ".");
-}
-
-/// One answer as Beast writes it; a HEAD gets the same without its body.
-http::message_generator to_http(Reply reply, unsigned version, bool keep_alive, bool head) {
-  const auto fill = [&](auto& message) {
-    message.set(http::field::server, "ctclip");
-    message.set(http::field::content_type, reply.type);
-    message.set(http::field::cache_control, "no-store");
-    message.set("X-Content-Type-Options", "nosniff");
-    message.set("Referrer-Policy", "no-referrer");
-    message.set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'self'");
-    for (const auto& [name, value] : reply.headers) message.set(name, value);
-    message.content_length(reply.body.size());
-    message.keep_alive(keep_alive);
-  };
-  const auto status = static_cast<http::status>(reply.status);
-  if (head) {
-    http::response<http::empty_body> message(status, version);
-    fill(message);
-    return message;
-  }
-  http::response<http::string_body> message(status, version);
-  fill(message);
-  message.body() = std::move(reply.body);
-  return message;
-}
-
-/// The boundary of the request's form. Throws Error{missing_file_field} where it is no form.
-std::string required_boundary(const Header& header) {
-  const std::string_view type = view(header[http::field::content_type]);
-  std::string boundary = form_boundary(type);
-  if (boundary.empty()) {
-    throw Error(Code::missing_file_field,
-                "The request has no field 'file': expected multipart/form-data (with curl: -F "
-                "file=@study.zip), found " +
-                    (type.empty() ? "no form" : "Content-Type " + shown(type)) + ".");
-  }
-  return boundary;
-}
-
-void require_understood(const Parser& parser) {
-  const Header& header = parser.get();
-  if (header.count(http::field::transfer_encoding) > 0 && !parser.chunked()) {
-    throw Error(Code::bad_http, "The only Transfer-Encoding that is understood is chunked.");
-  }
-  const std::string_view encoding = view(header[http::field::content_encoding]);
-  if (!encoding.empty() && lower(encoding) != "identity") {
-    throw Error(Code::bad_http, "A body with Content-Encoding is not understood; send it plain.");
-  }
-}
 
 /// A form that is being received. Its file, if it fails, is removed on the disk's threads.
 struct DisposeOnDisk {
@@ -231,6 +165,9 @@ asio::awaitable<std::optional<Reply>> Session::answer(Exchange& exchange, error_
     failed = error;
   } catch (const std::bad_alloc&) {
     failed = Error(Code::internal, "The service ran out of memory.");
+  } catch (const std::exception& error) {
+    log().error("a request met an unexpected error of type {}", typeid(error).name());
+    failed = Error(Code::internal, "An error of the service, not of the request.");
   }
   if (failed->code() == Code::cancelled) co_return std::nullopt;
   co_return failure(exchange, *failed);
@@ -249,7 +186,7 @@ asio::awaitable<Reply> Session::route(Exchange& exchange) {
   const Target target = split_target(view(header.target()));
   exchange.route = route_of(target.path);
   require_allowed(exchange.route, view(header.method_string()));
-  require_understood(exchange.parser);
+  require_plain_body(exchange.parser);
   if (exchange.route == Route::predict) co_return co_await predict(exchange, target.query);
   co_return answer_get(exchange.route, service_.jobs, view(header[http::field::accept]));
 }
