@@ -97,6 +97,7 @@ void run(const Options& options) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(bugprone-exception-escape): a benchmark may end by one
 int main(int argc, char** argv) {
   CLI::App app("Seconds by stage, GFLOP/s and their share of the peak that the same run measures");
   Options options;

@@ -18,6 +18,7 @@ double peak_gflops(ThreadPool& pool) {
   const nn::Linear product(Tensor::zeros({kSize, kSize}), Tensor(), engine, kRows);
   const Tensor x = Tensor::zeros({kRows, kSize});
   std::vector<Tensor> results;
+  results.reserve(static_cast<std::size_t>(pool.threads()));
   for (int i = 0; i < pool.threads(); ++i) results.push_back(Tensor::zeros({kRows, kSize}));
   double best = 0;
   for (int round = 0; round < kRounds; ++round) {

@@ -36,7 +36,8 @@ std::vector<Uint16> draw(int32_t slice, int32_t slices, std::mt19937& random) {
         if (lung) hu = -850;
       }
       const double stored = std::clamp(hu + 1024 + noise(random), 0.0, 4095.0);
-      pixels[static_cast<std::size_t>(y * kSide + x)] = static_cast<Uint16>(stored);
+      pixels[static_cast<std::size_t>(y) * kSide + static_cast<std::size_t>(x)] =
+          static_cast<Uint16>(stored);
     }
   }
   return pixels;

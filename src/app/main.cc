@@ -17,6 +17,8 @@ int report(const ctclip::Error& error) {
 
 }  // namespace
 
+// What setting up the options or printing an error throws may end the process.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
   CLI::App app("ctclip: how probable a pathology is in a chest CT, and which.\n" +
                std::string(ctclip::kWarningEnglish));

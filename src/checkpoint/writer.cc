@@ -3,6 +3,7 @@
 #include <cstring>
 #include <limits>
 #include <stdexcept>
+#include <string_view>
 
 #include "checkpoint/dtype.h"
 #include "checkpoint/stored_tensors.h"
@@ -11,7 +12,9 @@
 namespace ctclip {
 namespace {
 
-const std::string kRoot = "archive/";
+constexpr std::string_view kRoot = "archive/";
+
+std::string record(const std::string& name) { return std::string(kRoot) + name; }
 
 /// The opcodes that a state dict needs, in protocol 2.
 class PickleWriter {
@@ -98,16 +101,16 @@ void write_checkpoint(const std::filesystem::path& path, std::span<const TensorS
     }
   }
   ZipWriter zip(path);
-  zip.add(kRoot + "data.pkl", state_dict(tensors, target_pathologies).bytes());
-  zip.add(kRoot + "byteorder", bytes_of("little"));
+  zip.add(record("data.pkl"), state_dict(tensors, target_pathologies).bytes());
+  zip.add(record("byteorder"), bytes_of("little"));
   std::vector<std::byte> bytes;
   for (std::size_t key = 0; key < tensors.size(); ++key) {
     const auto count = static_cast<std::size_t>(element_count(tensors[key].shape));
     bytes.resize(count * dtype_size(dtype_of_name(tensors[key].dtype).value()));
     fill(tensors[key], bytes);
-    zip.add(kRoot + "data/" + std::to_string(key), bytes);
+    zip.add(record("data/" + std::to_string(key)), bytes);
   }
-  zip.add(kRoot + "version", bytes_of("3\n"));
+  zip.add(record("version"), bytes_of("3\n"));
   zip.finish();
 }
 

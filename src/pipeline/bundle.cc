@@ -95,9 +95,10 @@ void check_geometry(const Geometry3d& geometry, const fs::path& file) {
   constexpr int64_t kLargest = 4096;
   const auto& vit = geometry.vit;
   for (const int64_t size : {vit.frames, vit.height, vit.width, vit.patch_frames, vit.patch}) {
-    if (size < 1 || size > kLargest)
+    if (size < 1 || size > kLargest) {
       refuse(file,
              fmt::format("expected sizes of 1 to {} in \"geometry\", found {}", kLargest, size));
+    }
   }
   for (const float spacing : geometry.spacing) {
     if (!(spacing > 0.01F && spacing < 100))

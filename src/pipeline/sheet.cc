@@ -77,8 +77,8 @@ class Sheet {
     cairo_paint(cr);
     cairo_select_font_face(cr, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
     cairo_set_font_size(cr, kTextSize);
-    text(2 * kGap, 24, kWarningEnglish);
-    text(2 * kGap, 46, kWarningRussian);
+    fitted_text(2 * kGap, 24, kWarningEnglish);
+    fitted_text(2 * kGap, 46, kWarningRussian);
     for (int i = 0; i < count_; ++i) cell(i);
     scale_bar();
   }
@@ -106,6 +106,17 @@ class Sheet {
     const auto place = static_cast<std::ptrdiff_t>(kShown * static_cast<double>(all.size() - 1));
     std::nth_element(all.begin(), all.begin() + place, all.end());
     return std::max(all[static_cast<std::size_t>(place)], 1 / kHounsfield);
+  }
+
+  // In letters small enough for the sheet's width: no word of a warning may be cut off.
+  void fitted_text(double x, double y, std::string_view words) {
+    const std::string line(words);
+    cairo_text_extents_t extents;
+    cairo_text_extents(context_.get(), line.c_str(), &extents);
+    const double room = width_ - 2 * x;
+    cairo_set_font_size(context_.get(), kTextSize * std::min(1.0, room / extents.x_advance));
+    text(x, y, line);
+    cairo_set_font_size(context_.get(), kTextSize);
   }
 
   void text(double x, double y, std::string_view words) {
@@ -139,8 +150,8 @@ class Sheet {
 
   void cell(int index) {
     const double x = 2 * kGap + index % kCellsAcross * (kCellWidth + 2 * kGap);
-    const double y =
-        kHeader + static_cast<double>(index / kCellsAcross) * (kThumb + kCaption + kGap);
+    const int row = index / kCellsAcross;
+    const double y = kHeader + row * (kThumb + kCaption + kGap);
     const int64_t size = side();
     const float* original = slices_.original.data() + index * size * size;
     const float* made = slices_.reconstructed.data() + index * size * size;

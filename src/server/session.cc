@@ -136,7 +136,9 @@ asio::awaitable<bool> Session::serve_one() {
   const bool keep_alive = !header_error && exchange.parser.is_done() && !service_.stopping &&
                           exchange.parser.get().keep_alive();
   co_await write(exchange, *std::move(reply), keep_alive);
-  if (!keep_alive) co_await linger();
+  if (!keep_alive) {
+    co_await linger();
+  }
   co_return keep_alive;
 }
 
@@ -187,7 +189,9 @@ asio::awaitable<Reply> Session::route(Exchange& exchange) {
   exchange.route = route_of(target.path);
   require_allowed(exchange.route, view(header.method_string()));
   require_plain_body(exchange.parser);
-  if (exchange.route == Route::predict) co_return co_await predict(exchange, target.query);
+  if (exchange.route == Route::predict) {
+    co_return co_await predict(exchange, target.query);
+  }
   co_return answer_get(exchange.route, service_.jobs, view(header[http::field::accept]));
 }
 

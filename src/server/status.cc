@@ -17,11 +17,10 @@ Status status_of(Fault fault) {
     case Fault::cancelled:
       return {499, 1};
     case Fault::usage:
-      return {500, 2};
     case Fault::bad_model:
       return {500, 2};
     case Fault::internal:
-      return {500, 1};
+      break;
   }
   return {500, 1};
 }

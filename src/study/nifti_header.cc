@@ -116,8 +116,8 @@ NiftiType read_type(const Fields& fields) {
 
 int64_t read_data_offset(const Fields& fields, std::size_t header_bytes) {
   const double offset = fields.data_offset();
-  constexpr double limit = 1 << 24;  // extensions hold a few kilobytes of text
-  if (!(offset >= static_cast<double>(header_bytes) && offset <= limit)) {
+  constexpr double kLimit = 1 << 24;  // extensions hold a few kilobytes of text
+  if (!(offset >= static_cast<double>(header_bytes) && offset <= kLimit)) {
     damaged(fmt::format("puts the data at byte {}", offset));
   }
   return static_cast<int64_t>(offset);

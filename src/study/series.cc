@@ -99,12 +99,12 @@ Error nothing_found(const Contents& contents) {
 /// How far a series got on its way to a candidate: the refusal of the one that got furthest says
 /// most.
 std::size_t progress(Code code) {
-  constexpr std::array order = {Code::not_ct,          Code::no_axial_series,
-                                Code::too_few_slices,  Code::missing_geometry,
-                                Code::image_too_large, Code::inconsistent_geometry,
-                                Code::too_many_slices};
-  const auto found = std::find(order.begin(), order.end(), code);
-  return static_cast<std::size_t>(found - order.begin());
+  constexpr std::array kOrder = {Code::not_ct,          Code::no_axial_series,
+                                 Code::too_few_slices,  Code::missing_geometry,
+                                 Code::image_too_large, Code::inconsistent_geometry,
+                                 Code::too_many_slices};
+  const auto found = std::find(kOrder.begin(), kOrder.end(), code);
+  return static_cast<std::size_t>(found - kOrder.begin());
 }
 
 Error refusal(const Contents& contents, const std::vector<Series>& series) {
@@ -140,9 +140,9 @@ void warn_of_other_studies(Choice& choice, const Series& chosen) {
   }
   if (others.empty()) return;
   std::string list;
-  constexpr std::size_t shown = 10;
+  constexpr std::size_t kShown = 10;
   for (const std::string& uid : others) {
-    if (list.size() > shown * 64) break;
+    if (list.size() > kShown * 64) break;
     list += (list.empty() ? "" : ", ") + (uid.empty() ? "(without UID)" : uid.substr(0, 64));
   }
   choice.warnings.push_back(fmt::format("The archive holds {} more {}, which {} not looked at: {}.",
@@ -152,12 +152,12 @@ void warn_of_other_studies(Choice& choice, const Series& chosen) {
 
 /// BodyPartExamined is often wrong, so it only warns; the image decides (lungs.h).
 void warn_of_body_part(Choice& choice, const Series& chosen) {
-  constexpr std::array<std::string_view, 8> chest = {"CHEST", "THORA", "LUNG",  "HEART",
-                                                     "CARD",  "TRUNK", "TORSO", "BODY"};
+  constexpr std::array<std::string_view, 8> kChest = {"CHEST", "THORA", "LUNG",  "HEART",
+                                                      "CARD",  "TRUNK", "TORSO", "BODY"};
   std::string part = chosen.body_part;
   std::transform(part.begin(), part.end(), part.begin(),
                  [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  const bool names_chest = std::any_of(chest.begin(), chest.end(), [&](std::string_view word) {
+  const bool names_chest = std::any_of(kChest.begin(), kChest.end(), [&](std::string_view word) {
     return part.find(word) != std::string::npos;
   });
   if (part.empty() || names_chest) return;

@@ -58,9 +58,9 @@ Vec3 column_of(const Slice& s) {
 /// Unit vectors at a right angle, as far as decimal strings of a few digits can say.
 bool makes_sense(const Slice& slice) {
   const Vec3 row = row_of(slice), column = column_of(slice);
-  constexpr double tolerance = 1e-2;
-  return finite(row) && finite(column) && std::abs(length(row) - 1) < tolerance &&
-         std::abs(length(column) - 1) < tolerance && std::abs(dot(row, column)) < tolerance;
+  constexpr double kTolerance = 1e-2;
+  return finite(row) && finite(column) && std::abs(length(row) - 1) < kTolerance &&
+         std::abs(length(column) - 1) < kTolerance && std::abs(dot(row, column)) < kTolerance;
 }
 
 /// A scanner's pixels are 0.1 to 2 mm; what is far beyond is a damaged header.
