@@ -40,7 +40,7 @@ TEST(Inspect, TellsSeriesChoiceAndVolumeAsJson) {
   EXPECT_EQ(json["series"][0]["kernel_class"], "lung");
   EXPECT_EQ(json["series"][1]["candidate"], true);
   EXPECT_THAT(json["series"][1]["reason"].get<std::string>(), HasSubstr("lung kernel comes first"));
-  EXPECT_EQ(json["volume"]["shape"], nlohmann::json({25, 4, 4}));
+  EXPECT_EQ(json["volume"]["shape"].get<Shape>(), (Shape{25, 4, 4}));
   EXPECT_EQ(json["volume"]["spacing_mm"][0], 3);
   EXPECT_EQ(json["skipped_files"]["hidden"], 1);
   EXPECT_TRUE(json["lungs"].is_null());

@@ -42,6 +42,7 @@ TEST(ThreadPool, NestsAndServesSeveralCallersAtOnce) {
   ThreadPool pool(4);
   std::atomic<int> calls = 0;
   std::vector<std::thread> callers;
+  callers.reserve(4);
   for (int caller = 0; caller < 4; ++caller) {
     callers.emplace_back(
         [&] { pool.run(20, [&](int64_t) { pool.run(20, [&](int64_t) { ++calls; }); }); });

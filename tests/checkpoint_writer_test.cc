@@ -73,23 +73,23 @@ void count_up(const TensorSpec& spec, std::span<std::byte> bytes) {
   }
 }
 
-const std::vector<TensorSpec> kTensors = {{"scalar", {}, "float32"},
-                                          {"empty", {4, 0, 16}, "float32"},
-                                          {"ids", {1, 5}, "int64"},
-                                          {"b.weight", {3, 100}, "float32"},
-                                          {"a.weight", {2, 2, 2}, "float32"}};
+const std::vector<TensorSpec> tensors = {{"scalar", {}, "float32"},
+                                         {"empty", {4, 0, 16}, "float32"},
+                                         {"ids", {1, 5}, "int64"},
+                                         {"b.weight", {3, 100}, "float32"},
+                                         {"a.weight", {2, 2, 2}, "float32"}};
 
 TEST(Writer, WhatIsWrittenIsReadBack) {
   const TempDir folder;
   for (const std::vector<std::string>& targets :
        {std::vector<std::string>{}, std::vector<std::string>{"cancer", "лёгкие"}}) {
     const auto path = folder.path() / "model.pt";
-    write_checkpoint(path, kTensors, targets, count_up);
+    write_checkpoint(path, tensors, targets, count_up);
     const auto checkpoint = Checkpoint::open(path);
-    ASSERT_EQ(checkpoint->names().size(), kTensors.size());
+    ASSERT_EQ(checkpoint->names().size(), tensors.size());
     EXPECT_EQ(checkpoint->strings("target_pathologies"), targets);
-    for (std::size_t i = 0; i < kTensors.size(); ++i) {
-      const TensorSpec& spec = kTensors[i];
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      const TensorSpec& spec = tensors[i];
       EXPECT_EQ(checkpoint->names()[i], spec.name);
       EXPECT_EQ(checkpoint->entry(spec.name).dtype, spec.dtype);
       const Tensor tensor = checkpoint->read(spec.name);
@@ -105,9 +105,9 @@ TEST(Writer, NothingIsLeftWhereItFails) {
   const auto fail = [](const TensorSpec&, std::span<std::byte>) {
     throw Error(Code::internal, "no more");
   };
-  EXPECT_THROW(write_checkpoint(path, kTensors, {}, fail), Error);
+  EXPECT_THROW(write_checkpoint(path, tensors, {}, fail), Error);
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
-  EXPECT_THROW(write_checkpoint(folder.path() / "no" / "folder.pt", kTensors, {}, count_up), Error);
+  EXPECT_THROW(write_checkpoint(folder.path() / "no" / "folder.pt", tensors, {}, count_up), Error);
 }
 
 double deviation(const Tensor& tensor, double mean) {

@@ -154,6 +154,7 @@ TEST(CtVit, GivesTheSameBitsToEveryCallerAtOnce) {
   const Tensor volume = input_volume();
   const Tensor expected = encode(volume, bench.pass());
   std::vector<std::thread> callers;
+  callers.reserve(4);
   for (int caller = 0; caller < 4; ++caller) {
     callers.emplace_back([&] {
       nn::Workspace work;

@@ -44,8 +44,9 @@ class JobsTest : public ::testing::Test {
   std::shared_ptr<Job> submit(Jobs& jobs, Jobs::Place place) {
     SpoolFile upload = spool_.create();
     upload.write("x");
-    return jobs.submit(std::move(place), std::move(upload), {},
-                       [this](Analysis analysis) { (analysis.error ? failed_ : answered_) += 1; });
+    return jobs.submit(std::move(place), std::move(upload), {}, [this](const Analysis& analysis) {
+      (analysis.error ? failed_ : answered_) += 1;
+    });
   }
   bool spool_is_empty() const { return std::filesystem::is_empty(folder_.path()); }
 

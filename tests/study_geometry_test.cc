@@ -222,7 +222,8 @@ TEST_P(StorageTest, GivesTheVolumeThatIsStoredStraight) {
       }
     }
     for_each_pixel(geometry, rows, columns, image, [&](int64_t to, float found) {
-      const auto r = static_cast<double>(to / matrix.columns);
+      const int64_t row = to / matrix.columns;
+      const auto r = static_cast<double>(row);
       const auto c = static_cast<double>(to % matrix.columns);
       const auto s = static_cast<double>(k);
       Vec3 place;

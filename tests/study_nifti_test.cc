@@ -144,7 +144,7 @@ struct File {
 class ReadNifti : public ::testing::Test {
  protected:
   std::filesystem::path write(const std::string& bytes, bool gzipped = false) {
-    const auto path = dir_.path() / (gzipped ? "v.nii.gz" : "v.nii");
+    auto path = dir_.path() / (gzipped ? "v.nii.gz" : "v.nii");
     if (gzipped) {
       gzFile file = gzopen(path.c_str(), "wb");
       gzwrite(file, bytes.data(), static_cast<unsigned>(bytes.size()));
