@@ -21,7 +21,7 @@ std::vector<int64_t> classified_planes(int64_t depth) {
 }
 
 std::vector<int64_t> reconstructed_planes(int64_t depth, int64_t count) {
-  const std::vector<int64_t> all = classified_planes(depth);
+  std::vector<int64_t> all = classified_planes(depth);
   const auto available = static_cast<int64_t>(all.size());
   if (available <= count) return all;
   if (count == 1) return {all.front()};
