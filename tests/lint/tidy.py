@@ -39,7 +39,8 @@ def reached(file, folders):
 def stamp_name(file, command, root, version):
     """Hash of everything of ours that the verdict on a file depends on."""
     digest = hashlib.sha256(f"{version}\n{command}\n".encode())
-    for path in [root / ".clang-tidy", *reached(file, (root / "src", root / "tests"))]:
+    configurations = [root / ".clang-tidy", root / "tests" / ".clang-tidy"]
+    for path in [*filter(pathlib.Path.exists, configurations), *reached(file, (root / "src", root / "tests"))]:
         digest.update(f"{path}\n".encode() + path.read_bytes())
     return digest.hexdigest()
 
