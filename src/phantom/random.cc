@@ -3,7 +3,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "phantom/noise.h"
+#include "phantom/noise_row.h"
 
 namespace ctclip::phantom {
 namespace {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <deque>
 
-#include "phantom/noise.h"
+#include "phantom/noise_row.h"
 
 namespace ctclip::phantom {
 namespace {
