@@ -28,6 +28,7 @@ struct Rib {
   int number = 0;  ///< 1..12
   Side side = Side::left;
   Branch arc;  ///< from the spine to the front
+  bool stump = false;  ///< the spine's end of a broken rib, which no cartilage leads on from
 };
 
 /// The rib cage's inner wall: an ellipsoid for each side, and what every other part is placed by.

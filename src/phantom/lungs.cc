@@ -6,16 +6,15 @@
 #include "phantom/anatomy_parts.h"
 
 namespace ctclip::phantom {
-namespace {
-
-/// Spine, oesophagus and the vessels beside them, which push the lungs aside.
-Solid behind(const Anatomy& a) {
+Solid spinal_room(const Anatomy& a) {
   std::vector<Section> sections;
   for (auto v = a.spine.rbegin(); v != a.spine.rend(); ++v) {
     sections.push_back({v->centre.z, 0, v->centre.y + 14, v->width / 2 + 11, v->depth / 2 + 22});
   }
   return loft(std::move(sections), 0.2F);
 }
+
+namespace {
 
 /// Between the lungs, from the thymus to the trachea.
 Solid between(const Anatomy& a) {
@@ -37,7 +36,7 @@ Solid between(const Anatomy& a) {
 }
 
 Solid mediastinum(const Anatomy& a) {
-  std::vector<Solid> parts = {behind(a), between(a), grown(heart_outline(a), 6)};
+  std::vector<Solid> parts = {spinal_room(a), between(a), grown(heart_outline(a), 6)};
   for (const Branch* b : {&a.ascending_aorta, &a.aortic_arch, &a.descending_aorta,
                           &a.pulmonary_trunk, &a.superior_vena_cava, &a.oesophagus}) {
     parts.push_back(solid_of(*b, 3));
@@ -94,6 +93,9 @@ Layers paint_lungs(const Anatomy& a) {
   for (const Branch* b :
        {&a.ascending_aorta, &a.aortic_arch, &a.descending_aorta, &a.pulmonary_trunk}) {
     larger.push_back(solid_of(*b, 1.5F));
+  }
+  for (const Vertebra& v : a.spine) {
+    larger.push_back(ellipsoid(v.centre, {v.width / 2 + 4, v.depth / 2 + 4, v.height * 0.8F}));
   }
   const Solid taken = united(std::move(larger));
   Layers layers;

@@ -75,11 +75,11 @@ Solid canal(const Anatomy& a) {
 
 /// Ribs are flat: two tubes, one above the other.
 std::vector<Segment> flat_rib(const Rib& rib, float inset) {
-  constexpr float kHalf = 2.6F;
+  const float half = 2.2F - inset * 0.6F;
   std::vector<Segment> parts;
   const auto& path = rib.arc.path;
   for (std::size_t i = 0; i + 1 < path.size(); ++i) {
-    for (const float up : {-kHalf, kHalf}) {
+    for (const float up : {-half, half}) {
       const Point by{0, 0, up};
       parts.push_back(
           {path[i] + by, path[i + 1] + by, rib.arc.radii[i] - inset, rib.arc.radii[i + 1] - inset});
@@ -93,7 +93,7 @@ std::vector<Segment> cartilage(const Anatomy& a) {
   std::vector<Segment> parts;
   Point above[2];
   for (const Rib& rib : a.ribs) {
-    if (rib.number > 10) continue;
+    if (rib.number > 10 || rib.stump) continue;
     const Point end = rib.arc.path.back();
     Point& last = above[rib.side == Side::left ? 0 : 1];
     const float level = std::min(static_cast<float>(rib.number - 1) * 1.28F, 8.0F);
@@ -140,12 +140,13 @@ std::vector<Segment> shoulder_blade(const Anatomy& a, Side side) {
   const float s = sign_of(side), lift = a.arms_up ? 14.0F : 0.0F, out = a.arms_up ? 10.0F : 0.0F;
   const Point joint = t.place(s * 143, 14, 84 + lift);
   std::vector<Segment> parts;
+  constexpr int kRays = 34;  // close enough to touch: a plate
   Point last{};
-  for (int i = 0; i <= 12; ++i) {
-    const float down = static_cast<float>(i) / 12;
+  for (int i = 0; i <= kRays; ++i) {
+    const float down = static_cast<float>(i) / kRays;
     const Point border =
         t.wall(side, 66 - out - 14 * down * down, (96 - 116 * down) * t.height, 17);
-    parts.push_back({joint, border, 2.9F, 1.5F});
+    parts.push_back({joint, border, 2.6F, 1.7F});
     if (i > 0) parts.push_back({last, border, 3, 3});
     last = border;
   }
