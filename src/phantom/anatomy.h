@@ -36,7 +36,7 @@ struct Rib {
 struct Thorax {
   float width = 1, depth = 1, height = 1;  ///< against an ordinary chest
   float offset = 56;                       ///< mm from the midline to the axis of each side
-  float radius_x = 78, radius_y = 86, radius_z = 215, centre_y = 4, centre_z = -90;
+  float radius_x = 78, radius_y = 91, radius_z = 215, centre_y = 2, centre_z = -90;
 
   Point place(float x, float y, float z) const { return {x * width, y * depth, z * height}; }
   /// On the wall at a height: `degrees` from sideways (0) towards the back (90) or the front (-90),

@@ -26,6 +26,8 @@ Layers paint_lung_vessels(const Anatomy& anatomy);
 Layers paint_airways(const Anatomy& anatomy);
 Layers paint_table(const Anatomy& anatomy);
 
+/// Spine and the muscles beside it: what pushes lungs and belly aside at the back.
+Solid spinal_room(const Anatomy& anatomy);
 /// A layer that replaces what is below it.
 Layer layer_of(Solid solid, Tissue tissue, float hu, float texture = 0, float texture_mm = 8);
 /// +1 for the left, which is where x grows to.

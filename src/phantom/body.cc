@@ -69,8 +69,9 @@ Solid cage_fat(const Anatomy& a) {
   const Thorax& t = a.thorax;
   const Solid outer = united({t.cage(Side::left, 17), t.cage(Side::right, 17)}, 30);
   const Solid inner = united({t.cage(Side::left, 14), t.cage(Side::right, 14)}, 30);
-  const Solid sides = half_space(t.place(0, 62, 0), {0, 1, 0});
-  return intersected(roughened(without(outer, inner), 1.2F, 18, a.seed + 25), sides);
+  const Solid sides = intersected(half_space(t.place(0, 62, 0), {0, 1, 0}),
+                                  half_space(t.place(0, 0, 72), {0, 0, 1}));
+  return intersected(roughened(without(outer, inner), 1.9F, 16, a.seed + 25), sides);
 }
 
 struct Breasts {
@@ -84,8 +85,8 @@ Breasts breasts(const Anatomy& a) {
   for (const Side side : kSides) {
     const Point chest = t.wall(side, -62, -5 * t.height, 12 + a.muscle_mm * 0.5F);
     const Point centre = chest + Point{sign_of(side) * 6, -4, -12};
-    fat.push_back(ellipsoid(centre, Point{62, 36 + a.fat_mm * 0.5F, 62} * size));
-    gland.push_back(roughened(ellipsoid(centre + Point{0, -10, 0}, Point{36, 18, 38} * size), 7, 13,
+    fat.push_back(ellipsoid(centre, Point{60, 20 + a.fat_mm * 0.55F, 60} * size));
+    gland.push_back(roughened(ellipsoid(centre + Point{0, -7, 0}, Point{36, 14, 38} * size), 7, 13,
                               a.seed + 26));
   }
   return {united(std::move(fat)), united(std::move(gland))};
@@ -98,7 +99,8 @@ Solid inner_room(const Anatomy& a) {
                              {-60 * t.height, 0, -4, 60, 72 * t.depth},
                              {40 * t.height, 0, -4, 46, 62 * t.depth},
                              {95 * t.height, 0, -4, 40, 42 * t.depth},
-                             {150 * t.height, 0, -6, 30, 24 * t.depth}},
+                             {150 * t.height, 0, -6, 30, 22 * t.depth},
+                             {260 * t.height, 0, -10, 30, 20 * t.depth}},
                             0);
   return united({t.cage(Side::left, 1), t.cage(Side::right, 1), middle}, 16);
 }
@@ -119,7 +121,14 @@ Layers paint_body(const Anatomy& a) {
   if (a.female)
     layers.push_back(
         layer_of(intersected(breast.gland, grown(skin, -6)), Tissue::organ, 15, 40, 6));
-  layers.push_back(layer_of(outline(a, 1), Tissue::muscle, 52, 8, 6));
+  layers.push_back(layer_of(outline(a, 1), Tissue::muscle, 54));
+  layers.back().pattern = [seed = a.seed,
+                           marbled = std::clamp(a.fat_mm / 28, 0.35F, 1.0F)](Point p) {
+    // Aslant, so that the lattice of the noise doesn't show.
+    const float u = p.x + 0.6F * p.y, v = p.y - 0.5F * p.x + 0.3F * p.z;
+    const float noise = value_noise(u / 17, v / 9, p.z / 26, seed);
+    return 54 - 130 * marbled * std::clamp(2 * (noise - 0.4F), 0.0F, 1.0F);
+  };
   layers.push_back(layer_of(fat_planes(a), Tissue::fat, -92, 14, 8));
   layers.push_back(layer_of(cage_fat(a), Tissue::fat, -60, 25, 8));
   layers.push_back(layer_of(inner_room(a), Tissue::fat, -96, 10, 7));

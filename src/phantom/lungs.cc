@@ -11,6 +11,7 @@ Solid spinal_room(const Anatomy& a) {
   for (auto v = a.spine.rbegin(); v != a.spine.rend(); ++v) {
     sections.push_back({v->centre.z, 0, v->centre.y + 14, v->width / 2 + 11, v->depth / 2 + 22});
   }
+  sections.front().z -= 80 * a.thorax.height;  // past the end of the scan
   return loft(std::move(sections), 0.2F);
 }
 

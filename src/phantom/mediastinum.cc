@@ -99,8 +99,8 @@ Branch coronary(const Anatomy& a, const std::array<Point, 5>& angles) {
 void draw_heart(Anatomy& a, Random& random) {
   const Thorax& t = a.thorax;
   const float size = static_cast<float>(random.bounded(a.female ? 0.95 : 1.0, 0.04, 2));
-  a.heart_centre = t.place(22, -28, -34);
-  a.heart_radii = Point{57 * t.width, 39 * t.depth, 43 * std::min(t.height, 1.05F)} * size;
+  a.heart_centre = t.place(22, -33, -34);
+  a.heart_radii = Point{59 * t.width, 42 * t.depth, 44 * std::min(t.height, 1.05F)} * size;
   a.coronaries = {
       coronary(a,
                {{{100, 0.72F, 0}, {78, 0.55F, 0}, {58, 0.3F, 0}, {40, 0.0F, 0}, {22, -0.3F, 0}}}),

@@ -59,7 +59,7 @@ Rib rib_of(const Anatomy& a, const Vertebra& v, Side side) {
     path.push_back(t.wall(side, degrees, z, 6.5F));
   }
   rib.arc.path = smooth_path(path, 3);
-  rib.arc.radii.assign(rib.arc.path.size(), 3.6F);
+  rib.arc.radii.assign(rib.arc.path.size(), 3.8F);
   return rib;
 }
 

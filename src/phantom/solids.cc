@@ -14,20 +14,23 @@ constexpr float kFar = 1e6F;  // mm
 
 /// Distance to an ellipsoid at the origin. The nearest point is q = r^2 p / (t + r^2) for the
 /// largest root t of sum (r p / (t + r^2))^2 = 1; that sum falls and is convex to the right of its
-/// largest pole, so Newton's steps from the left never pass the root.
+/// largest pole, so Newton's first step, from 0 (the surface), ends left of the root, and the
+/// others never pass it.
 float ellipsoid_distance(Point p, Point r) {
-  // A coordinate of 0 on the shortest axis has no pole to start beside; a micron more gives it one.
+  // A coordinate of 0 on the shortest axis has no pole to stay right of; a micron more gives it
+  // one.
   p = {std::abs(p.x) + 1e-3F, std::abs(p.y) + 1e-3F, std::abs(p.z) + 1e-3F};
   const Point s{r.x * r.x, r.y * r.y, r.z * r.z};
   const Point rp{r.x * p.x, r.y * p.y, r.z * p.z};
-  float t = std::max({rp.x - s.x, rp.y - s.y, rp.z - s.z});
+  const float lowest = std::max({rp.x - s.x, rp.y - s.y, rp.z - s.z});
+  float t = 0;
   for (int i = 0; i < 12; ++i) {
     const Point inverse{1 / (t + s.x), 1 / (t + s.y), 1 / (t + s.z)};
     const Point e{rp.x * inverse.x, rp.y * inverse.y, rp.z * inverse.z};
     const float excess = dot(e, e) - 1;
     const float slope = e.x * e.x * inverse.x + e.y * e.y * inverse.y + e.z * e.z * inverse.z;
-    t += excess / (2 * slope);
-    if (std::abs(excess) < 1e-4F) break;
+    t = std::max(t + excess / (2 * slope), lowest);
+    if (std::abs(excess) < 1e-3F) break;
   }
   const Point v{p.x / (t + s.x), p.y / (t + s.y), p.z / (t + s.z)};
   return t * std::sqrt(dot(v, v));

@@ -41,7 +41,7 @@ class Tree {
   }
 
   float radius_of(std::size_t ends) const {
-    return thinnest_ * std::pow(static_cast<float>(ends), exponent_);
+    return std::min(thinnest_ * std::pow(static_cast<float>(ends), exponent_), 6.4F);
   }
 
   /// Halves [first, last) across its longest axis and grows a branch to each half.
@@ -148,20 +148,20 @@ Branch beside(const Branch& artery, Side side) {
 void draw_trees(Anatomy& a, const Random& from) {
   Random random = from.stream("trees");
   draw_large_airways(a, random);
-  constexpr int kArteryEnds = 330, kVeinEnds = 270;
-  constexpr float kVisibleAirway = 1.75F;  // mm radius of the artery beside it
+  constexpr int kArteryEnds = 420, kVeinEnds = 340;
+  constexpr float kVisibleAirway = 1.9F;  // mm radius of the artery beside it
   for (const Side side : kSides) {
     const uint64_t index = side == Side::left ? 0 : 1;
     const Solid& lung = side == Side::left ? a.left_lung : a.right_lung;
     const Point hilum = side == Side::left ? a.left_hilum : a.right_hilum;
     Tree arteries(lung, side, from.stream("arteries", index));
-    for (Branch& b : arteries.grow(hilum, kArteryEnds, 7, 0.6F, 0.385F)) {
+    for (Branch& b : arteries.grow(hilum, kArteryEnds, 6, 0.52F, 0.43F)) {
       if (b.radii.front() > kVisibleAirway) a.airways.push_back(beside(b, side));
       a.lung_vessels.push_back(std::move(b));
     }
     const Point veins = hilum + a.thorax.place(-sign_of(side) * 6, -6, -22);
     Tree returning(lung, side, from.stream("veins", index));
-    for (Branch& b : returning.grow(veins, kVeinEnds, 7, 0.6F, 0.37F)) {
+    for (Branch& b : returning.grow(veins, kVeinEnds, 6, 0.52F, 0.42F)) {
       a.lung_vessels.push_back(std::move(b));
     }
   }

@@ -7,19 +7,21 @@
 namespace ctclip::phantom {
 namespace {
 
-/// Under the dome and inside the cage, `inset` mm from either.
+/// Under the dome, inside the cage and before the spine, `inset` mm from each.
 Solid under(const Anatomy& a, Side side, float inset) {
-  return intersected(grown(below_dome(a, side), -inset), a.thorax.cage(side, -inset), 6);
+  const Solid room =
+      intersected(grown(below_dome(a, side), -inset), a.thorax.cage(side, -inset), 6);
+  return without(room, grown(spinal_room(a), inset), 6);
 }
 
 Solid liver(const Anatomy& a) {
   const Thorax& t = a.thorax;
   // The lower edge: liver is thick on the right and ends to the left in front.
-  const Solid right = intersected(under(a, Side::right, 3),
+  const Solid right = intersected(under(a, Side::right, 0.8F),
                                   half_space(t.place(-60, 0, -215), {0.25F, 0.3F, -0.92F}), 10);
   const Solid left =
       ellipsoid(t.place(8, -44, a.right_dome.z / t.height - 44), Point{66, 34, 36} * t.width);
-  return without(roughened(united({right, left}, 14), 1.5F, 40, a.seed + 11),
+  return without(united({right, roughened(left, 2, 30, a.seed + 11)}, 14),
                  ellipsoid(t.place(-8, 38, -130), t.place(34, 40, 66)), 8);
 }
 
@@ -29,7 +31,8 @@ Layers paint_upper_abdomen(const Anatomy& a) {
   const Thorax& t = a.thorax;
   Layers layers;
   const Solid domes = united({below_dome(a, Side::left), below_dome(a, Side::right)}, 8);
-  const Solid inside = united({t.cage(Side::left, 2), t.cage(Side::right, 2)}, 20);
+  const Solid inside =
+      without(united({t.cage(Side::left, 2), t.cage(Side::right, 2)}, 20), spinal_room(a), 4);
   layers.push_back(layer_of(intersected(domes, inside), Tissue::muscle, 48));
   layers.push_back(
       layer_of(intersected(grown(domes, -3), grown(inside, -3)), Tissue::fat, -102, 8, 9));
@@ -42,7 +45,7 @@ Layers paint_upper_abdomen(const Anatomy& a) {
                Tissue::organ, 50, 4, 10));
   const Point stomach = under_left + t.place(-4, -10, -44);
   const Solid bag = intersected(turned(ellipsoid(stomach, t.place(44, 38, 56)), stomach, 1, 15),
-                                under(a, Side::left, 3), 6);
+                                under(a, Side::left, 2.6F), 6);
   layers.push_back(layer_of(bag, Tissue::organ, 40));
   layers.push_back(layer_of(grown(bag, -3), Tissue::fluid, 22, 14, 9));
   // Lying on the back, gas is in front above a level surface.
