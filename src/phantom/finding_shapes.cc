@@ -136,12 +136,15 @@ Solid blobs(const Box& bounds, float wavelength, float threshold, uint64_t seed)
 }
 
 Solid lobulated(Point centre, float radius, int lobes, Random& random) {
-  std::vector<Solid> parts = {ovoid(centre, 0.78F * radius, random)};
+  std::vector<Solid> parts = {ovoid(centre, 0.68F * radius, random)};
+  Point out = random_direction(random);
   for (int i = 0; i < lobes; ++i) {
-    const auto lobe = static_cast<float>(random.uniform(0.35, 0.5)) * radius;
-    parts.push_back(ovoid(centre + random_direction(random) * (radius - lobe), lobe, random));
+    const auto lobe = static_cast<float>(random.uniform(0.36, 0.52)) * radius;
+    // The second lies opposite the first: the whole is as wide as it should be.
+    out = i == 1 ? out * -1 : random_direction(random);
+    parts.push_back(ellipsoid(centre + out * (radius - lobe), {lobe, lobe, lobe}));
   }
-  return united(std::move(parts), 0.12F * radius);
+  return united(std::move(parts), 0.1F * radius);
 }
 
 Solid ovoid(Point centre, float radius, Random& random) {

@@ -34,7 +34,7 @@ std::vector<Solid> peripheral_patches(Workbench& bench, Side side, float share) 
     const bool behind = bench.random.chance(0.7);
     const Zone zone = {0.03F, behind ? 0.6F : 0.95F, behind ? 0.5F : 0.05F, 0.97F};
     const Point at = bench.point_in(side, zone, depth, -1000);
-    const float radius = bench.draw(9, 15) + 22 * share * bench.draw(0.5, 1);
+    const float radius = bench.draw(11, 18) + 24 * share * bench.draw(0.5, 1);
     patches.push_back(
         ellipsoid(at, {radius, radius * bench.draw(0.7, 1.1), radius * bench.draw(0.8, 1.3)}));
   }
@@ -44,11 +44,11 @@ std::vector<Solid> peripheral_patches(Workbench& bench, Side side, float share) 
 /// A fan of bronchi still full of air, from `from` through the region around `to`.
 Solid air_bronchograms(Workbench& bench, Point from, Point to, float extent) {
   std::vector<Segment> fan;
-  for (int i = 0; i < 9; ++i) {
+  for (int i = 0; i < 14; ++i) {
     const Point end = to + random_direction(bench.random) * (0.55F * extent);
     const Point bend =
         from + (end - from) * 0.5F + random_direction(bench.random) * (0.08F * extent);
-    const float thick = bench.draw(1.3, 2.2);
+    const float thick = bench.draw(1.5, 2.5);
     fan.push_back({from, bend, thick * 1.3F, thick});
     fan.push_back({bend, end, thick, 0.8F});
   }
@@ -59,14 +59,14 @@ Solid air_bronchograms(Workbench& bench, Point from, Point to, float extent) {
 
 void make_covid(Workbench& bench) {
   const bool paving = bench.random.chance(0.4);
-  const float density = bench.draw(250, 400);
+  const float density = bench.draw(280, 430);
   const uint64_t seed = bench.random.bits();
   for (const Side side : bench.sides()) {
     const float share = bench.size() / 100 * bench.draw(0.85, 1.15);
     const std::vector<Solid> patches = peripheral_patches(bench, side, share);
     const Solid lung = bench.free_lung(side);
     for (const Solid& patch : patches) bench.box(intersected(patch, lung));
-    const Solid all = intersected(roughened(united(patches, 8), 3.5F, 14, seed), lung);
+    const Solid all = intersected(roughened(united(patches, 8), 5, 13, seed), lung);
     bench.add(
         all,
         [=](Point p) {
@@ -74,7 +74,7 @@ void make_covid(Workbench& bench) {
           const float cloudy = density * (1 + 0.3F * value_noise(q.x, q.y, q.z, seed));
           return cloudy + (paving ? 220 * foam(p, 9, 1.3F, seed) : 0);
         },
-        6);
+        4);
   }
   if (paving) bench.also("crazy_paving", bench.size(), bench.finding.boxes);
 }
@@ -92,24 +92,39 @@ void make_crazy_paving(Workbench& bench) {
   }
 }
 
+/// Segments that have filled, run together; a large one ends at a fissure.
+Solid consolidated(Workbench& bench, Point at, float half) {
+  std::vector<Solid> segments = {ovoid(at, 0.62F * half, bench.random)};
+  Point out = random_direction(bench.random);
+  for (int i = 0; i < 6; ++i) {
+    const float part = half * bench.draw(0.35, 0.55);
+    out = i == 1 ? out * -1 : random_direction(bench.random);
+    segments.push_back(ovoid(at + out * (half - part), part, bench.random));
+  }
+  Solid all = united(std::move(segments), 0.2F * half);
+  if (half > 30) {
+    const float up = bench.random.chance(0.5) ? 1.0F : -1.0F;
+    const Point fissure = at + Point{0, 0, up * 0.45F * half};
+    all = intersected(all, half_space(fissure, Point{0, 0.8F, 0.6F} * up));
+  }
+  return all;
+}
+
 void make_infiltrate(Workbench& bench) {
   for (const Side side : bench.sides()) {
-    const float extent = bench.size();
-    const float half = extent / 2;
-    const Point at = bench.point_in(side, {0.08F, 0.9F, 0.2F, 0.95F}, {4, 60}, half);
+    const float half = bench.size() / 2;
+    const Point at = bench.point_in(side, {0.08F, 0.9F, 0.2F, 0.95F}, {4, 45}, half);
     const uint64_t seed = bench.random.bits();
-    const Point radii = {half, half * bench.draw(0.75, 1), half * bench.draw(0.7, 1)};
     const Solid lung = bench.free_lung(side);
-    const Solid ball = ellipsoid(at, radii);
-    const Solid core =
-        intersected(roughened(ball, 0.12F * half, std::max(8.0F, 0.5F * half), seed), lung);
-    const Solid halo = intersected(roughened(grown(ball, 0.15F * half), 4, 12, seed + 1), lung);
+    const Solid shape = consolidated(bench, at, half);
+    const Solid core = intersected(roughened(shape, std::min(4.0F, 0.2F * half), 11, seed), lung);
+    const Solid halo = intersected(roughened(grown(shape, 7), 5, 13, seed + 1), lung);
     bench.box(core);
-    bench.add(halo, bench.draw(200, 350), 0.2F * half + 3);
-    bench.put(core, {Tissue::lesion, bench.draw(25, 45), 18, 6, 0, seed},
-              kParenchyma | mask_of(Tissue::vessel), std::min(5.0F, 0.2F * half));
-    const Point towards = bench.hilum(side) + (at - bench.hilum(side)) * 0.35F;
-    bench.put(intersected(air_bronchograms(bench, towards, at, extent), grown(core, -2)),
+    bench.add(halo, bench.draw(220, 380), 8);
+    bench.put(core, {Tissue::lesion, bench.draw(25, 45), 18, 6, 0, seed}, kInLung & ~mask_of(Tissue::airway),
+              std::min(4.0F, 0.2F * half));
+    const Point towards = bench.hilum(side) + (at - bench.hilum(side)) * 0.4F;
+    bench.put(intersected(air_bronchograms(bench, towards, at, bench.size()), grown(core, -3)),
               {Tissue::airway, -920}, mask_of(Tissue::lesion));
   }
 }
@@ -140,7 +155,11 @@ void make_collapse(Workbench& bench, Side side) {
     // Towards the spine: a triangle with its base on the midline.
     return Point{-out * wide * below * behind, 0.25F * wide * below * behind, 0};
   };
-  const Solid lobe = drawn_back(bench.lung(side), pull, 1.8F);
+  const float inner = out > 0 ? b.low.x : b.high.x;
+  // Near the spine only: in the recess beside the dome, the diaphragm would be in the way of the pull.
+  const Solid near_spine = ellipsoid({inner, b.high.y - 25, b.low.z},
+                                     {std::min(1.6F * wide + 12, 0.62F * (b.high.x - b.low.x)), 85, top - b.low.z + 10});
+  const Solid lobe = intersected(drawn_back(grown(bench.lung(side), kWallMm), pull, 1.8F), near_spine, 4);
   const Solid solid = intersected(lobe, bench.free_lung(side));
   const uint64_t seed = bench.random.bits();
   bench.add(intersected(grown(lobe, 5), bench.free_lung(side)), 200, 5);

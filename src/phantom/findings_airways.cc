@@ -41,7 +41,7 @@ void widen(Workbench& bench, const Branch& branch, const Solid& lung, float lume
       tube(std::move(path), std::vector<float>(radii.size(), 0.22F * lumen + 0.6F));
   bench.put(intersected(artery, lung), {Tissue::vessel, bench.anatomy.blood_hu}, kParenchyma);
   bench.put(intersected(grown(air, wall), lung), {Tissue::lesion, 10}, kInLung);
-  bench.put(air, {Tissue::airway, -980}, kInLung | mask_of(Tissue::lesion));
+  bench.put(air, {Tissue::airway, -980}, kInLung);
   bench.box(united({grown(air, wall), intersected(artery, lung)}));
 }
 
@@ -133,7 +133,7 @@ void make_tuberculosis(Workbench& bench) {
     bench.add(patch, 480, 0.5F * radius);
     bench.put(wall, {Tissue::lesion, 40, 10, 6, 0, seed}, kInLung);
     bench.put(intersected(roughened(grown(ball, -thick), 1, 7, seed + 2), lung),
-              {Tissue::air, -990}, kInLung | mask_of(Tissue::lesion));
+              {Tissue::air, -990}, kInLung);
     bench.box(united({patch, wall}));
     cavities.push_back(tight_box(wall));
   }

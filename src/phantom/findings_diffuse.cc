@@ -29,7 +29,7 @@ void make_bullae(Workbench& bench) {
       const Solid bulla =
           intersected(ovoid(at, radius, bench.random), grown(bench.free_lung(side), -1));
       bench.put(bulla, {Tissue::lesion, -850}, kInLung);
-      bench.put(grown(bulla, -1), {Tissue::air, -990}, kInLung | mask_of(Tissue::lesion));
+      bench.put(grown(bulla, -1), {Tissue::air, -990}, kInLung);
     }
   }
 }
@@ -54,19 +54,19 @@ float fibrotic_hu(Point p, float severity, uint64_t seed) {
 void make_emphysema(Workbench& bench) {
   const float share = bench.size() / 100;
   const uint64_t seed = bench.random.bits();
-  const Scatter small = {8, 1.6F, 3.9F, seed};
-  const Scatter large = {17, 4, 8.3F, seed + 10};
+  const Scatter small = {9.5F, 1.8F, 3.8F, seed};
+  const Scatter large = {21, 4, 8.5F, seed + 10};
   const float depth = 1000 + bench.anatomy.lung_hu - 25;
   const float base = bench.lung_box(Side::left).low.z;
   const float rise = bench.lung_box(Side::left).high.z - base;
   add_everywhere(bench, [=](Point p, Side) {
     const float up = (p.z - base) / rise;
-    const float local = share * (0.45F + 1.5F * up);
+    const float local = share * (0.3F + 1.4F * up);
     const float hole =
-        std::max(scattered(p, small, 1.9F * local), scattered(p, large, 1.3F * local));
-    return -depth * std::min(1.0F, hole + 0.35F * local);
+        std::max(scattered(p, small, local), scattered(p, large, 0.8F * local));
+    return -depth * std::min(1.0F, hole + 0.3F * local);
   });
-  if (bench.size() > 30) make_bullae(bench);
+  if (bench.size() > 40) make_bullae(bench);
 }
 
 void make_fibrosis(Workbench& bench) {
@@ -119,7 +119,9 @@ void make_mosaic(Workbench& bench) {
   const uint64_t seed = bench.random.bits();
   add_everywhere(bench, [=](Point p, Side) {
     // Lobules side by side, with air trapped in the dark ones.
-    return foam_cell(p, 26, seed) > 0.45F ? more : -25.0F;
+    const Point q = p * (1 / 9.0F);
+    const Point bent = p + Point{value_noise(q.x, q.y, q.z, seed + 4), value_noise(q.x, q.y, q.z, seed + 5), 0} * 4;
+    return foam_cell(bent, 20, seed) > 0.45F ? more : -25.0F;
   });
 }
 
@@ -135,7 +137,7 @@ void make_edema(Workbench& bench) {
     const Point q = p * (1 / 13.0F);
     const float cloudy = 1 + 0.35F * value_noise(q.x, q.y, q.z, seed);
     const float wing = (1 - fade(away, 25, 85)) * cloudy * (1 + 0.004F * d.y);
-    const float septa = 0.7F * foam(p, 15, 1.5F, seed + 3);
+    const float septa = 0.45F * foam(p, 17, 1.3F, seed + 3);
     return most * std::max(0.0F, wing + septa + 0.1F);
   });
 }

@@ -36,11 +36,11 @@ void make_one_nodule(Workbench& bench, Side side) {
 /// Thin strands that run from a mass into the lung around it.
 Solid spicules(Workbench& bench, Point centre, float radius) {
   std::vector<Solid> strands;
-  const int64_t count = bench.random.integer(14, 26);
+  const int64_t count = bench.random.integer(18, 30);
   for (int64_t i = 0; i < count; ++i) {
     const Point out = random_direction(bench.random);
-    const float reach = radius * bench.draw(1.2, 1.55);
-    strands.push_back(capsule(centre + out * (0.6F * radius), centre + out * reach, 1.8F, 0.4F));
+    const float reach = radius * bench.draw(1.25, 1.6);
+    strands.push_back(capsule(centre + out * (0.6F * radius), centre + out * reach, 2.2F, 0.7F));
   }
   return united(std::move(strands));
 }
@@ -71,7 +71,7 @@ void make_cancer(Workbench& bench) {
                                0.5F * radius, seed);
   const Solid lung = bench.free_lung(side);
   Solid mass = body;
-  if (bench.random.chance(0.65)) mass = united({body, spicules(bench, at, radius)});
+  if (bench.random.chance(0.75)) mass = united({body, spicules(bench, at, radius)});
   mass = intersected(mass, lung);
   bench.box(mass);
   Material tumour = kTumour;

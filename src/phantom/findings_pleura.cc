@@ -27,7 +27,7 @@ std::function<Point(Point)> sunk_fluid(const Box& lung, float depth) {
 
 void make_fluid(Workbench& bench, float hu) {
   for (const Side side : bench.sides()) {
-    const Solid& lung = bench.lung(side);
+    const Solid lung = grown(bench.lung(side), kWallMm);
     const Box& b = bench.lung_box(side);
     const float depth = bench.size();
     const Solid fluid = drawn_back(lung, sunk_fluid(b, depth), 1.6F);
@@ -65,7 +65,7 @@ void make_lining(Workbench& bench, Side side, Point centre, Point radii, const M
     return depth * std::max(profile, -1.0F);
   };
   const float steepest = depth / std::min({radii.x, radii.y, radii.z}) * (flat ? 2.5F : 2.0F);
-  Solid layer = lining(bench.lung(side), thickness, steepest);
+  Solid layer = lining(grown(bench.lung(side), kWallMm), thickness, steepest);
   layer.bounds = Box::around(centre, radii);
   layer = roughened(layer, std::min(0.12F * depth, 1.0F), 8, bench.random.bits());
   bench.put(layer, material, kInLung);
@@ -86,7 +86,7 @@ void make_pneumothorax(Workbench& bench) {
     const Solid air = drawn_back(lung, risen_air(b, side, bench.size(), 0), 1.5F);
     const Solid with_pleura = drawn_back(lung, risen_air(b, side, bench.size(), 1.1F), 1.5F);
     bench.put(with_pleura, {Tissue::lesion, 0}, kInLung);
-    bench.put(air, kAir, kInLung | mask_of(Tissue::lesion));
+    bench.put(air, kAir, kInLung);
     bench.take(side, grown(with_pleura, 1));
     bench.box(with_pleura);
   }
@@ -109,10 +109,10 @@ void make_hydropneumothorax(Workbench& bench) {
     const Point level = {0, b.low.y + bench.draw(0.5, 0.75) * (b.high.y - b.low.y), 0};
     bench.add(collapsed(shrunk), 2.5F * bench.size(), 3);
     bench.put(without(lung, collapsed(shrunk - 0.012F)), {Tissue::lesion, 10}, kInLung);
-    bench.put(gap, kAir, kInLung | mask_of(Tissue::lesion));
+    bench.put(gap, kAir, kInLung);
     const Solid fluid = intersected(gap, half_space(level, {0, -1, 0}));
     bench.put(fluid, {Tissue::fluid, bench.draw(5, 20), 2, 15},
-              kInLung | mask_of(Tissue::lesion) | mask_of(Tissue::air));
+              kInLung | mask_of(Tissue::air));
     bench.take(side, grown(gap, 3));
     bench.box(b);
     fluids.push_back(tight_box(fluid));

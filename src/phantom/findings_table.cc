@@ -47,7 +47,7 @@ std::vector<Recipe> supervised() {
        Turn::large,
        0,
        make_infiltrate},
-      {{"emphysema", "emphysema", "Pulmonary emphysema", "destroyed part of the lungs, %", 6, 50,
+      {{"emphysema", "emphysema", "Pulmonary emphysema", "lobules with holes, %", 10, 75,
         false},
        Turn::whole,
        kDiffuse,

@@ -16,6 +16,8 @@ float share(float low, float high, float part) { return low + (high - low) * par
 Workbench::Workbench(Anatomy& person, Planned& planned) : anatomy(person), planned_(planned) {
   lungs_[0].box = tight_box(anatomy.left_lung);
   lungs_[1].box = tight_box(anatomy.right_lung);
+  // Nobody would find a nodule among the vessels of the hilum.
+  for (const Side side : kSides) avoid(Box::around(hilum(side), {16, 24, 26}));
 }
 
 void Workbench::start(Finding next, const Random& own) {
@@ -41,7 +43,7 @@ const Solid& Workbench::lung(Side side) const {
 const Box& Workbench::lung_box(Side side) const { return side_of(side).box; }
 
 Solid Workbench::free_lung(Side side) const {
-  Solid free = lung(side);
+  Solid free = grown(lung(side), kWallMm);
   for (const Solid& room : side_of(side).taken) free = without(free, room);
   return free;
 }

@@ -22,13 +22,17 @@ struct Depth {
   float low = 0, high = 200;
 };
 
-/// Tissues inside a lung; `kParenchyma` leaves vessels and airways as they are.
+/// `kParenchyma` leaves vessels and airways as they are. `kInLung` is for solids cut to `free_lung`,
+/// which reaches a little into the wall: without the wall's tissues, a film of lung would be left there.
 inline constexpr TissueMask kParenchyma = mask_of(Tissue::lung);
-inline constexpr TissueMask kInLung =
-    mask_of(Tissue::lung) | mask_of(Tissue::vessel) | mask_of(Tissue::airway);
+inline constexpr TissueMask kInLung = mask_of(Tissue::lung) | mask_of(Tissue::vessel) |
+                                      mask_of(Tissue::airway) | mask_of(Tissue::fat) |
+                                      mask_of(Tissue::muscle) | mask_of(Tissue::lesion);
 /// What a solid thing between the organs pushes away: fat and lung.
 inline constexpr TissueMask kSoft = mask_of(Tissue::fat) | mask_of(Tissue::lung);
 inline constexpr TissueMask kBone = mask_of(Tissue::bone) | mask_of(Tissue::marrow);
+
+inline constexpr float kWallMm = 0.8F;
 
 /// Where findings are made, one after another: the person, what is free in the lungs, and the
 /// finding at hand. Pleural findings come first and take room, so that nothing drowns in an
@@ -51,7 +55,7 @@ class Workbench {
 
   const Solid& lung(Side side) const;       ///< all of it
   const Box& lung_box(Side side) const;     ///< tight
-  Solid free_lung(Side side) const;         ///< without what pleural findings have taken
+  Solid free_lung(Side side) const;  ///< without what pleural findings took; kWallMm wider
   void take(Side side, const Solid& room);  ///< from the free lung
   void avoid(const Box& box) { taken_.push_back(box); }  ///< for `point_in` from now on
   Point hilum(Side side) const;
