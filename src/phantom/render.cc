@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <deque>
+#include <utility>
 
 #include "phantom/noise_row.h"
 
@@ -11,7 +12,8 @@ namespace ctclip::phantom {
 namespace {
 
 constexpr int64_t kTile = 64;                        // columns and rows of what one thread takes
-constexpr std::array<int64_t, 3> kLeaf = {8, 8, 4};  // voxels below which nothing is split
+constexpr std::array<int64_t, 3> kLeaf = {4, 4, 4};  // voxels below which nothing is split
+constexpr float kSmooth = 0.04F;  // voxels by which a surface may bend in a leaf and count as flat
 
 /// A layer within a block; `full` where the block lies in it entirely.
 struct Active {
@@ -25,6 +27,49 @@ struct Block {
   std::array<int64_t, 3> low, high;
   int64_t size(std::size_t axis) const { return high[axis] - low[axis]; }
 };
+
+/// Distances within a block by those at its corners, where that is as good as asking the solid:
+/// most surfaces hardly bend within a few millimetres.
+class Corners {
+ public:
+  Corners(const Solid& solid, Point low, Point high, float tolerance);
+  bool good() const { return good_; }
+  /// Distances at the two ends of a row; y and z from 0 to 1.
+  std::pair<float, float> row(float y, float z) const {
+    const auto between = [](float a, float b, float t) { return a + t * (b - a); };
+    const auto end = [&](std::size_t x) {
+      return between(between(at_[x], at_[x + 2], y), between(at_[x + 4], at_[x + 6], y), z);
+    };
+    return {end(0), end(1)};
+  }
+
+ private:
+  std::array<float, 8> at_;  // x fastest
+  bool good_ = false;
+};
+
+Corners::Corners(const Solid& solid, Point low, Point high, float tolerance) {
+  const auto place = [&](Point t) {
+    return Point{low.x + t.x * (high.x - low.x), low.y + t.y * (high.y - low.y),
+                 low.z + t.z * (high.z - low.z)};
+  };
+  const auto off = [&](Point t) {
+    const auto [from, to] = row(t.y, t.z);
+    return std::abs(from + t.x * (to - from) - solid.distance(place(t)));
+  };
+  for (unsigned i = 0; i < 8; ++i) {
+    const Point corner{static_cast<float>(i & 1), static_cast<float>(i >> 1 & 1),
+                       static_cast<float>(i >> 2)};
+    at_[i] = solid.distance(place(corner));
+  }
+  constexpr Point kProbes[] = {{0.5F, 0.5F, 0.5F},
+                               {0.3F, 0.7F, 0.3F},
+                               {0.7F, 0.3F, 0.7F},
+                               {0.3F, 0.3F, 0.7F},
+                               {0.7F, 0.7F, 0.3F}};
+  good_ = std::all_of(std::begin(kProbes), std::end(kProbes),
+                      [&](Point t) { return off(t) < tolerance; });
+}
 
 /// HU of a layer's material along one row.
 class MaterialRow {
@@ -74,9 +119,11 @@ class Renderer {
   void split(const Block& block, const std::vector<Active>& active);
   void paint(const Block& block, const Active& active);
   void paint_row(const Active& active, int64_t y, int64_t z, int64_t x, int64_t end);
+  void paint_flat(const Block& block, const Layer& layer, const Corners& corners);
   int64_t fill(const Layer& layer, MaterialRow& material, std::size_t i, float x, int64_t count);
   void mix(const Layer& layer, MaterialRow& material, std::size_t i, float x, float coverage);
   float coverage(const Layer& layer, const Solid& solid, Point p, float distance) const;
+  float coverage(const Layer& layer, float distance, float normal_z) const;
 
   const Lattice& lattice_;
   std::vector<float>& hu_;
@@ -132,9 +179,40 @@ void Renderer::split(const Block& block, const std::vector<Active>& active) {
 }
 
 void Renderer::paint(const Block& block, const Active& active) {
+  if (!active.full) {
+    const Corners corners(*active.solid, centre_of(block.low[0], block.low[1], block.low[2]),
+                          centre_of(block.high[0] - 1, block.high[1] - 1, block.high[2] - 1),
+                          kSmooth * lattice_.spacing.x);
+    if (corners.good()) return paint_flat(block, *active.layer, corners);
+  }
   for (int64_t z = block.low[2]; z < block.high[2]; ++z) {
     for (int64_t y = block.low[1]; y < block.high[1]; ++y) {
       paint_row(active, y, z, block.low[0], block.high[0]);
+    }
+  }
+}
+
+void Renderer::paint_flat(const Block& block, const Layer& layer, const Corners& corners) {
+  const auto step = [&](std::size_t axis) {
+    return 1 / static_cast<float>(std::max<int64_t>(block.size(axis) - 1, 1));
+  };
+  const float step_x = step(0), step_y = step(1), step_z = step(2);
+  const float per_z = step_z / lattice_.spacing.z;
+  for (int64_t z = block.low[2]; z < block.high[2]; ++z) {
+    for (int64_t y = block.low[1]; y < block.high[1]; ++y) {
+      const float v = static_cast<float>(y - block.low[1]) * step_y;
+      const auto [from, to] = corners.row(v, static_cast<float>(z - block.low[2]) * step_z);
+      if (from > band_ && to > band_) continue;
+      const float normal_z = (corners.row(v, 1).first - corners.row(v, 0).first) * per_z;
+      const Point start = centre_of(block.low[0], y, z);
+      MaterialRow material(layer, start.y, start.z);
+      for (int64_t x = 0; x < block.size(0); ++x) {
+        const auto along = static_cast<float>(x);
+        const float part = coverage(layer, from + along * step_x * (to - from), normal_z);
+        if (part <= 0) continue;
+        mix(layer, material, index(block.low[0] + x, y, z), start.x + along * lattice_.spacing.x,
+            part);
+      }
     }
   }
 }
@@ -200,17 +278,21 @@ void Renderer::mix(const Layer& layer, MaterialRow& material, std::size_t i, flo
 /// The part of the voxel that a plane at this distance cuts off, as a ramp as wide as the voxel's
 /// shadow along the normal spreads: sqrt(sum (n_i s_i)^2) has the same variance as the shadow
 /// itself.
-float Renderer::coverage(const Layer& layer, const Solid& solid, Point p, float distance) const {
+float Renderer::coverage(const Layer& layer, float distance, float normal_z) const {
   if (layer.softness > 0) return std::clamp(-distance / layer.softness, 0.0F, 1.0F);
   const auto& s = lattice_.spacing;
   if (flat_) return std::clamp(0.5F - distance / s.x, 0.0F, 1.0F);
-  const float quarter = s.z / 4;
+  const float square = std::min(normal_z * normal_z, 1.0F);
+  const float width = std::sqrt((1 - square) * s.x * s.x + square * s.z * s.z);
+  return std::clamp(0.5F - distance / width, 0.0F, 1.0F);
+}
+
+float Renderer::coverage(const Layer& layer, const Solid& solid, Point p, float distance) const {
+  if (flat_ || layer.softness > 0) return coverage(layer, distance, 0);
+  const float quarter = lattice_.spacing.z / 4;
   const float above = solid.distance({p.x, p.y, p.z + quarter});
   const float below = solid.distance({p.x, p.y, p.z - quarter});
-  const float normal = std::min(std::abs(above - below) / (2 * quarter), 1.0F);
-  const float square = normal * normal;
-  const float width = std::sqrt((1 - square) * s.x * s.x + square * s.z * s.z);
-  return std::clamp(0.5F - (above + below) / 2 / width, 0.0F, 1.0F);
+  return coverage(layer, (above + below) / 2, (above - below) / (2 * quarter));
 }
 
 }  // namespace
