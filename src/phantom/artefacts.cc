@@ -9,8 +9,8 @@
 namespace ctclip::phantom {
 namespace {
 
-constexpr float kStreak = 420;      // HU beside a pacemaker
-constexpr float kStreakReach = 60;  // mm over which streaks lose half
+constexpr float kStreak = 230;      // HU beside a pacemaker
+constexpr float kStreakReach = 80;  // mm over which streaks lose half
 constexpr float kUsualMetal = 600;  // mm^2 of metal that throws streaks of full strength
 
 struct Motion {

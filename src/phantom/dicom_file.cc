@@ -165,6 +165,7 @@ std::vector<std::byte> encode_file(DcmFileFormat& file, E_TransferSyntax syntax)
   require(file.write(stream, syntax, EET_ExplicitLength, nullptr, EGL_recalcGL, EPD_withoutPadding),
           "writing a file");
   file.transferEnd();
+  stream.flush();  // the rest of what zlib holds, where the syntax is deflated
   void* written = nullptr;
   offile_off_t size = 0;
   stream.flushBuffer(written, size);

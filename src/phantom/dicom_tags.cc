@@ -37,7 +37,7 @@ Tags& Tags::put(const DcmTagKey& tag, int64_t value) {
   return put(tag, std::string_view(std::to_string(value)));
 }
 
-void put_study(DcmDataset& dataset, const StudyFacts& study) {
+void put_study(DcmDataset& dataset, const StudyHeader& study) {
   Tags tags(dataset);
   tags.put(DCM_SpecificCharacterSet, "ISO_IR 100");
   tags.put(DCM_SOPClassUID, UID_CTImageStorage).put(DCM_Modality, "CT");
@@ -56,7 +56,7 @@ void put_study(DcmDataset& dataset, const StudyFacts& study) {
   tags.put(DCM_PositionReferenceIndicator, "").put(DCM_ImageComments, kSynthetic);
 }
 
-void put_series(DcmDataset& dataset, const StudyFacts& study, const SeriesFacts& series) {
+void put_series(DcmDataset& dataset, const StudyHeader& study, const SeriesFacts& series) {
   Tags tags(dataset);
   const double current = kCurrent * study.acquisition.dose;
   tags.put(DCM_SeriesInstanceUID, series.uid).put(DCM_SeriesNumber, series.number);

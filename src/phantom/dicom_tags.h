@@ -19,7 +19,7 @@ class Tags {
 };
 
 /// DICOM PS3.3 A.3.3, the modules of a CT image: what is the same for all images of a study.
-void put_study(DcmDataset& dataset, const StudyFacts& study);
+void put_study(DcmDataset& dataset, const StudyHeader& study);
 
 /// Modules of a series, and of the equipment that made it.
 struct SeriesFacts {
@@ -27,7 +27,7 @@ struct SeriesFacts {
   int64_t number = 1;
   std::string_view protocol, kernel;  ///< kernel: empty for a localizer
 };
-void put_series(DcmDataset& dataset, const StudyFacts& study, const SeriesFacts& series);
+void put_series(DcmDataset& dataset, const StudyHeader& study, const SeriesFacts& series);
 
 /// Where an image is.
 struct ImagePlace {

@@ -55,7 +55,7 @@ LocalizerImage make_image(const Acquisition& scan, const Projection& projection)
 
 }  // namespace
 
-std::vector<std::byte> encode_localizer(const StudyFacts& study, const Projection& projection) {
+std::vector<std::byte> encode_localizer(const StudyHeader& study, const Projection& projection) {
   const Acquisition& scan = study.acquisition;
   const LocalizerImage image = make_image(scan, projection);
   DcmFileFormat file;

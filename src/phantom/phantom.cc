@@ -13,8 +13,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-StudyFacts facts_of(const PhantomOptions& options, const Plan& plan, const Json& truth) {
-  StudyFacts facts;
+StudyHeader facts_of(const PhantomOptions& options, const Plan& plan, const Json& truth) {
+  StudyHeader facts;
   facts.seed = options.seed;
   facts.identity = truth.dump();
   facts.body_part = options.part == Part::chest  ? "CHEST"
@@ -111,7 +111,7 @@ class Study {
   const PhantomOptions& options_;
   const Plan& plan_;
   Json truth_;
-  StudyFacts facts_;
+  StudyHeader facts_;
   std::vector<std::unique_ptr<SeriesWriter>> writers_;
 };
 

@@ -60,7 +60,7 @@ void set_scanner(const PhantomOptions& options, float half_width, Acquisition& s
   scan.increment = options.increment.value_or(overlaps && !is_given ? rounded(0.8 * drawn, 0.1)
                                                                     : scan.thickness);
   scan.field_of_view =
-      options.field_of_view.value_or(std::clamp(rounded(2 * half_width * room, 1), 280.0, 500.0));
+      options.field_of_view.value_or(std::clamp(rounded(2 * half_width * room, 1), 220.0, 500.0));
   scan.dose = options.dose.value_or(rounded(dose, 0.01));
   scan.matrix = options.matrix;
   scan.motion = options.motion;

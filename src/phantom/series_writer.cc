@@ -50,9 +50,9 @@ const ScannerStyle& scanner_style(uint64_t seed) {
   return kStyles[static_cast<std::size_t>(random.integer(0, std::ssize(kStyles) - 1))];
 }
 
-std::string StudyFacts::study_uid() const { return uid_of(identity); }
+std::string StudyHeader::study_uid() const { return uid_of(identity); }
 
-SeriesWriter::SeriesWriter(const StudyFacts& study, Kernel kernel, int64_t number)
+SeriesWriter::SeriesWriter(const StudyHeader& study, Kernel kernel, int64_t number)
     : study_(study),
       kernel_(kernel),
       kernel_name_(kernel == Kernel::soft ? study.style.soft_kernel : study.style.lung_kernel),

@@ -21,7 +21,7 @@ struct ScannerStyle {
 const ScannerStyle& scanner_style(uint64_t seed);
 
 /// What all files of a study have in common.
-struct StudyFacts {
+struct StudyHeader {
   uint64_t seed = 0;
   std::string identity;  ///< everything that makes this study another one than that
   std::string_view body_part = "CHEST";
@@ -37,7 +37,7 @@ struct StudyFacts {
 /// Makes the files of one series, from any thread.
 class SeriesWriter {
  public:
-  SeriesWriter(const StudyFacts& study, Kernel kernel, int64_t number);
+  SeriesWriter(const StudyHeader& study, Kernel kernel, int64_t number);
 
   /// The file of one slice.
   std::vector<std::byte> encode(int64_t slice, std::span<const int16_t> hu) const;
@@ -51,7 +51,7 @@ class SeriesWriter {
  private:
   void put_common(DcmDataset& dataset) const;
 
-  const StudyFacts& study_;
+  const StudyHeader& study_;
   Kernel kernel_;
   std::string_view kernel_name_;
   int64_t number_;
@@ -59,7 +59,7 @@ class SeriesWriter {
 };
 
 /// The file of the localizer: the projection from the front, (rows from the head down, columns).
-std::vector<std::byte> encode_localizer(const StudyFacts& study, const Projection& projection);
+std::vector<std::byte> encode_localizer(const StudyHeader& study, const Projection& projection);
 inline constexpr std::string_view kLocalizerFile = "1_Localizer/IM0001.dcm";
 
 }  // namespace ctclip::phantom
