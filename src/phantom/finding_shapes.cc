@@ -136,15 +136,20 @@ Solid blobs(const Box& bounds, float wavelength, float threshold, uint64_t seed)
 }
 
 Solid lobulated(Point centre, float radius, int lobes, Random& random) {
-  std::vector<Solid> parts = {ovoid(centre, 0.68F * radius, random)};
-  Point out = random_direction(random);
+  const float small = 0.75F * radius;
+  std::vector<Solid> parts = {ovoid({}, 0.68F * small, random)};
   for (int i = 0; i < lobes; ++i) {
-    const auto lobe = static_cast<float>(random.uniform(0.36, 0.52)) * radius;
-    // The second lies opposite the first: the whole is as wide as it should be.
-    out = i == 1 ? out * -1 : random_direction(random);
-    parts.push_back(ellipsoid(centre + out * (radius - lobe), {lobe, lobe, lobe}));
+    const auto lobe = static_cast<float>(random.uniform(0.36, 0.52)) * small;
+    parts.push_back(ellipsoid(random_direction(random) * (small - lobe), {lobe, lobe, lobe}));
   }
-  return united(std::move(parts), 0.1F * radius);
+  Solid lump = united(std::move(parts), 0.1F * small);
+  // As wide as it should be, whichever way its lobes point.
+  const Box b = tight_box(lump);
+  const Point edge = b.high - b.low;
+  const float factor = std::max(1.0F, 2 * radius / std::max({edge.x, edge.y, edge.z}));
+  const Point middle = (b.low + b.high) * 0.5F;
+  return shifted(stretched(shifted(std::move(lump), middle * -1), {factor, factor, factor}),
+                 centre);
 }
 
 Solid ovoid(Point centre, float radius, Random& random) {

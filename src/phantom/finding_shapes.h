@@ -25,7 +25,7 @@ Solid lining(const Solid& lung, const std::function<float(Point)>& thickness, fl
 /// order.
 Solid blobs(const Box& bounds, float wavelength, float threshold, uint64_t seed);
 
-/// A lump of `lobes` overlapping balls that fills about a ball of `radius`.
+/// A lump of overlapping balls, 2 * `radius` mm along the longest edge of its box.
 Solid lobulated(Point centre, float radius, int lobes, Random& random);
 
 /// A ball with unequal axes (up to 20 %), its largest one `radius`.

@@ -5,7 +5,6 @@
 #include <map>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "base/error.h"
 #include "phantom/recipes.h"
@@ -52,7 +51,8 @@ void parse_option(FindingRequest& request, const FindingKind& kind, std::string_
   } else if (key == "size") {
     request.size = parse_size(kind, value);
   } else {
-    refuse(fmt::format("finding {}: expected side=... or size=..., found {:?}", kind.name, option));
+    refuse(
+        fmt::format("finding {}: expected side=... or size=..., found \"{}\"", kind.name, option));
   }
 }
 
@@ -60,12 +60,6 @@ void parse_option(FindingRequest& request, const FindingKind& kind, std::string_
 double draw_size(const FindingKind& kind, Random& random) {
   const double part = random.chance(0.15) ? random.uniform(0, 0.25) : random.uniform(0.25, 1);
   return kind.size_low + part * (kind.size_high - kind.size_low);
-}
-
-Side draw_side(const FindingKind& kind, Random& random) {
-  if (!kind.sided) return Side::none;
-  if (random.chance(0.12)) return Side::both;
-  return random.chance(0.5) ? Side::left : Side::right;
 }
 
 Finding resolved(const FindingRequest& request, const FindingKind& kind, Random& random) {
@@ -84,6 +78,12 @@ Finding resolved(const FindingRequest& request, const FindingKind& kind, Random&
 
 }  // namespace
 
+Side draw_side(const FindingKind& kind, Random& random) {
+  if (!kind.sided) return Side::none;
+  if (random.chance(0.12)) return Side::both;
+  return random.chance(0.5) ? Side::left : Side::right;
+}
+
 const std::vector<FindingKind>& finding_kinds() {
   static const std::vector<FindingKind> kinds = [] {
     std::vector<FindingKind> all;
@@ -100,10 +100,12 @@ const Recipe& recipe(std::string_view name) {
   const auto found =
       std::find_if(all.begin(), all.end(), [name](const Recipe& r) { return r.kind.name == name; });
   if (found != all.end()) return *found;
-  std::vector<std::string_view> names;
-  for (const Recipe& r : all) names.push_back(r.kind.name);
-  refuse(
-      fmt::format("expected a finding, found {:?}; findings are {}", name, fmt::join(names, ", ")));
+  std::string names;
+  for (const Recipe& r : all) {
+    if (!names.empty()) names += ", ";
+    names += r.kind.name;
+  }
+  refuse(fmt::format("expected a finding, found \"{}\"; findings are {}", name, names));
 }
 
 FindingRequest parse_finding(std::string_view text) {

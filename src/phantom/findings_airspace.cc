@@ -121,8 +121,8 @@ void make_infiltrate(Workbench& bench) {
     const Solid halo = intersected(roughened(grown(shape, 7), 5, 13, seed + 1), lung);
     bench.box(core);
     bench.add(halo, bench.draw(220, 380), 8);
-    bench.put(core, {Tissue::lesion, bench.draw(25, 45), 18, 6, 0, seed}, kInLung & ~mask_of(Tissue::airway),
-              std::min(4.0F, 0.2F * half));
+    bench.put(core, {Tissue::lesion, bench.draw(25, 45), 18, 6, 0, seed},
+              kInLung & ~mask_of(Tissue::airway), std::min(4.0F, 0.2F * half));
     const Point towards = bench.hilum(side) + (at - bench.hilum(side)) * 0.4F;
     bench.put(intersected(air_bronchograms(bench, towards, at, bench.size()), grown(core, -3)),
               {Tissue::airway, -920}, mask_of(Tissue::lesion));
@@ -156,10 +156,13 @@ void make_collapse(Workbench& bench, Side side) {
     return Point{-out * wide * below * behind, 0.25F * wide * below * behind, 0};
   };
   const float inner = out > 0 ? b.low.x : b.high.x;
-  // Near the spine only: in the recess beside the dome, the diaphragm would be in the way of the pull.
-  const Solid near_spine = ellipsoid({inner, b.high.y - 25, b.low.z},
-                                     {std::min(1.6F * wide + 12, 0.62F * (b.high.x - b.low.x)), 85, top - b.low.z + 10});
-  const Solid lobe = intersected(drawn_back(grown(bench.lung(side), kWallMm), pull, 1.8F), near_spine, 4);
+  // Near the spine only: in the recess beside the dome, the diaphragm would be in the way of the
+  // pull.
+  const Solid near_spine =
+      ellipsoid({inner, b.high.y - 25, b.low.z},
+                {std::min(1.6F * wide + 12, 0.62F * (b.high.x - b.low.x)), 85, top - b.low.z + 10});
+  const Solid lobe =
+      intersected(drawn_back(grown(bench.lung(side), kWallMm), pull, 1.8F), near_spine, 4);
   const Solid solid = intersected(lobe, bench.free_lung(side));
   const uint64_t seed = bench.random.bits();
   bench.add(intersected(grown(lobe, 5), bench.free_lung(side)), 200, 5);

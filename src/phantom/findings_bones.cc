@@ -179,17 +179,19 @@ void make_scoliosis(Workbench& bench) {
     return most * (std::cos(0.5F * kPi * at) - 0.35F);
   };
   Box all = Box::around(a.spine.front().centre, {20, 30, 12});
-  for (Vertebra& v : a.spine) {
-    all = Box::joined(all, Box::around(v.centre, {22, 45, 14}));
-    v.centre.x += bend(v.centre.z);
-    all = Box::joined(all, Box::around(v.centre, {22, 45, 14}));
-  }
+  const auto move = [&](Point& p, float by, float margin) {
+    if (std::abs(by) < 0.3F) return;
+    const Box before = Box::around(p, {margin, margin, margin});
+    p.x += by;
+    all = Box::joined(Box::joined(all, before), Box::around(p, {margin, margin, margin}));
+  };
+  for (Vertebra& v : a.spine) move(v.centre, bend(v.centre.z), 50);
   for (Rib& rib : a.ribs) {
     const Point root = rib.arc.path.front();
-    for (Point& p : rib.arc.path) p.x += bend(root.z) * (1 - fade(length(p - root), 10, 90));
+    for (Point& p : rib.arc.path) move(p, bend(root.z) * (1 - fade(length(p - root), 10, 90)), 8);
   }
-  for (Point& p : a.descending_aorta.path) p.x += 0.7F * bend(p.z);
-  bench.box(all.grown(60));
+  for (Point& p : a.descending_aorta.path) move(p, 0.7F * bend(p.z), 20);
+  bench.box(all);
 }
 
 }  // namespace ctclip::phantom

@@ -62,8 +62,7 @@ void make_emphysema(Workbench& bench) {
   add_everywhere(bench, [=](Point p, Side) {
     const float up = (p.z - base) / rise;
     const float local = share * (0.3F + 1.4F * up);
-    const float hole =
-        std::max(scattered(p, small, local), scattered(p, large, 0.8F * local));
+    const float hole = std::max(scattered(p, small, local), scattered(p, large, 0.8F * local));
     return -depth * std::min(1.0F, hole + 0.3F * local);
   });
   if (bench.size() > 40) make_bullae(bench);
@@ -120,7 +119,9 @@ void make_mosaic(Workbench& bench) {
   add_everywhere(bench, [=](Point p, Side) {
     // Lobules side by side, with air trapped in the dark ones.
     const Point q = p * (1 / 9.0F);
-    const Point bent = p + Point{value_noise(q.x, q.y, q.z, seed + 4), value_noise(q.x, q.y, q.z, seed + 5), 0} * 4;
+    const Point bent =
+        p +
+        Point{value_noise(q.x, q.y, q.z, seed + 4), value_noise(q.x, q.y, q.z, seed + 5), 0} * 4;
     return foam_cell(bent, 20, seed) > 0.45F ? more : -25.0F;
   });
 }

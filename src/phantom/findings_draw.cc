@@ -20,18 +20,13 @@ int draw_count(Random& random) {
 }
 
 bool on_one_side(Side a, Side b) {
-  return a == b || a == Side::none || b == Side::none || a == Side::both || b == Side::both;
+  const auto on_both = [](Side side) { return side == Side::none || side == Side::both; };
+  return a == b || on_both(a) || on_both(b);
 }
 
 bool exclude(const Recipe& a, Side side_a, const Recipe& b, Side side_b) {
   if (a.kind.name == b.kind.name) return true;
   return (a.excludes & b.excludes) != 0 && on_one_side(side_a, side_b);
-}
-
-Side draw_side(const FindingKind& kind, Random& random) {
-  if (!kind.sided) return Side::none;
-  if (random.chance(0.12)) return Side::both;
-  return random.chance(0.5) ? Side::left : Side::right;
 }
 
 }  // namespace

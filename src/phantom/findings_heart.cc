@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include "phantom/finding_makers.h"
@@ -58,7 +57,8 @@ void dissect(Workbench& bench, const Branch& branch) {
   const Solid behind = intersected(lumen, {lumen.bounds, off_flap});
   bench.put(behind, {Tissue::vessel, false_lumen}, mask_of(Tissue::vessel));
   const Solid sheet = {lumen.bounds, [off_flap](Point p) { return std::abs(off_flap(p)) - 0.9F; }};
-  bench.put(intersected(lumen, sheet), {Tissue::lesion, blood > 100 ? 50.0F : 90.0F}, mask_of(Tissue::vessel));
+  bench.put(intersected(lumen, sheet), {Tissue::lesion, blood > 100 ? 50.0F : 90.0F},
+            mask_of(Tissue::vessel));
   // Chalk of the inner wall now lies within the vessel: the sign of dissection without contrast.
   for (int i = 0; i < 7; ++i) {
     const auto n =
@@ -150,21 +150,8 @@ void make_coronary_calcium(Workbench& bench) {
 }
 
 void make_paracardial_fat(Workbench& bench) {
-  const Solid heart = heart_outline(bench.anatomy);
   for (const Side side : bench.sides()) {
-    // The angle between heart, diaphragm and front wall: the point of the lung nearest to the first
-    // two.
-    const float floor = side == Side::left ? bench.anatomy.left_dome.z : bench.anatomy.right_dome.z;
-    Point corner;
-    float best = std::numeric_limits<float>::max();
-    for (int i = 0; i < 150; ++i) {
-      const Point p = bench.point_in(side, {0, 0.6F, 0, 0.5F}, {}, -1000);
-      const float away = heart.distance(p) + std::abs(p.z - floor - 5);
-      if (away < best) {
-        best = away;
-        corner = p;
-      }
-    }
+    const Point corner = bench.cardiophrenic_angle(side);
     const float half = bench.size() / 2;
     const Point radii = {half, half * bench.draw(0.8, 1), half * bench.draw(0.7, 0.9)};
     const uint64_t seed = bench.random.bits();

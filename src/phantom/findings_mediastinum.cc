@@ -95,10 +95,8 @@ void make_cyst(Workbench& bench) {
   // Below the carina (bronchogenic) or in an angle between heart and diaphragm (pericardial).
   Point at = carina + Point{side * 0.35F * radius, 6, -12 - 0.8F * radius};
   if (bench.random.chance(0.4)) {
-    const Point dome = side > 0 ? bench.anatomy.left_dome : bench.anatomy.right_dome;
-    at = {bench.anatomy.heart_centre.x + side * (bench.anatomy.heart_radii.x + 0.4F * radius),
-          bench.anatomy.heart_centre.y - 0.6F * bench.anatomy.heart_radii.y,
-          dome.z + 0.5F * radius};
+    const Side there = side > 0 ? Side::left : Side::right;
+    at = bench.cardiophrenic_angle(there) + Point{-side * 0.1F * radius, 0, 0.3F * radius};
   }
   mass(bench, ovoid(at, radius, bench.random), {Tissue::fluid, bench.draw(2, 18)},
        kSoft | mask_of(Tissue::vessel));
@@ -150,7 +148,7 @@ void make_diaphragmatic_hernia(Workbench& bench) {
     const float y = b.high.y - 22 - 0.5F * radius;
     float z = b.low.z;
     while (z < dome.z && bench.lung(side).distance({dome.x, y, z}) > 0) z += 1;
-    const Point centre = {dome.x, y, z + 0.25F * radius};
+    const Point centre = {dome.x, y, z + 0.05F * radius};
     const Solid fat =
         intersected(ellipsoid(centre, {radius, 0.8F * radius, radius}), bench.lung(side));
     bench.put(fat, {Tissue::fat, -100, 12, 6}, kInLung);

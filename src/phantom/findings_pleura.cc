@@ -111,8 +111,7 @@ void make_hydropneumothorax(Workbench& bench) {
     bench.put(without(lung, collapsed(shrunk - 0.012F)), {Tissue::lesion, 10}, kInLung);
     bench.put(gap, kAir, kInLung);
     const Solid fluid = intersected(gap, half_space(level, {0, -1, 0}));
-    bench.put(fluid, {Tissue::fluid, bench.draw(5, 20), 2, 15},
-              kInLung | mask_of(Tissue::air));
+    bench.put(fluid, {Tissue::fluid, bench.draw(5, 20), 2, 15}, kInLung | mask_of(Tissue::air));
     bench.take(side, grown(gap, 3));
     bench.box(b);
     fluids.push_back(tight_box(fluid));

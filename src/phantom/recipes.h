@@ -33,5 +33,7 @@ struct Recipe {
 const std::vector<Recipe>& recipes();
 /// Throws Error{usage} that lists the names.
 const Recipe& recipe(std::string_view name);
+/// Both sides now and then; none for a kind that has no side.
+Side draw_side(const FindingKind& kind, Random& random);
 
 }  // namespace ctclip::phantom

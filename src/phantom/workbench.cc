@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 namespace ctclip::phantom {
@@ -93,6 +94,21 @@ Point Workbench::on_wall(Side side, float angle, float z) const {
     far -= std::max(distance, 0.3F);
   }
   return axis + out * std::max(far, 0.0F);
+}
+
+Point Workbench::cardiophrenic_angle(Side side) {
+  const Solid heart = heart_outline(anatomy);
+  const float floor = side == Side::left ? anatomy.left_dome.z : anatomy.right_dome.z;
+  Point corner;
+  float best = std::numeric_limits<float>::max();
+  for (int i = 0; i < 150; ++i) {
+    const Point p = point_in(side, {0, 0.6F, 0, 0.5F}, {}, -1000);
+    const float away = heart.distance(p) + std::abs(p.z - floor - 5);
+    if (away >= best) continue;
+    best = away;
+    corner = p;
+  }
+  return corner;
 }
 
 float Workbench::height(Side side, float part) const {

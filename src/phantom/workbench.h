@@ -22,8 +22,9 @@ struct Depth {
   float low = 0, high = 200;
 };
 
-/// `kParenchyma` leaves vessels and airways as they are. `kInLung` is for solids cut to `free_lung`,
-/// which reaches a little into the wall: without the wall's tissues, a film of lung would be left there.
+/// `kParenchyma` leaves vessels and airways as they are. `kInLung` is for solids cut to
+/// `free_lung`, which reaches a little into the wall: without the wall's tissues, a film of lung
+/// would be left there.
 inline constexpr TissueMask kParenchyma = mask_of(Tissue::lung);
 inline constexpr TissueMask kInLung = mask_of(Tissue::lung) | mask_of(Tissue::vessel) |
                                       mask_of(Tissue::airway) | mask_of(Tissue::fat) |
@@ -55,7 +56,7 @@ class Workbench {
 
   const Solid& lung(Side side) const;       ///< all of it
   const Box& lung_box(Side side) const;     ///< tight
-  Solid free_lung(Side side) const;  ///< without what pleural findings took; kWallMm wider
+  Solid free_lung(Side side) const;         ///< without what pleural findings took; kWallMm wider
   void take(Side side, const Solid& room);  ///< from the free lung
   void avoid(const Box& box) { taken_.push_back(box); }  ///< for `point_in` from now on
   Point hilum(Side side) const;
@@ -66,6 +67,8 @@ class Workbench {
   Point point_in(Side side, const Zone& zone, const Depth& depth, float radius);
   /// Where a ray from the axis of the lung meets its wall; angle 0: outwards, pi/2: to the back.
   Point on_wall(Side side, float angle, float z) const;
+  /// A point of the lung in the corner of heart, diaphragm and front wall.
+  Point cardiophrenic_angle(Side side);
   float height(Side side, float share) const;  ///< z at a share of the lung's height
 
   /// Layers; the box of every piece is part of the truth. `put` and `add` don't box by themselves.
