@@ -24,7 +24,7 @@ Solid Thorax::cage(Side side, float outwards) const {
 }
 
 float Thorax::spine_y(float z) const {
-  const float bend = z > 20 ? 0.0016F : 0.0007F;
+  const float bend = z > 20 ? 0.0016F : 0.0004F;
   return (54 - bend * (z - 20) * (z - 20)) * depth;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "phantom/anatomy.h"
@@ -28,6 +29,10 @@ Layers paint_table(const Anatomy& anatomy);
 
 /// Spine and the muscles beside it: what pushes lungs and belly aside at the back.
 Solid spinal_room(const Anatomy& anatomy);
+/// The humerus, from its head over a bend to past the scan; beside the body or beside the head.
+std::array<Point, 3> upper_arm(const Anatomy& anatomy, Side side);
+/// mm, with muscle and fat.
+float arm_radius(const Anatomy& anatomy);
 /// A layer that replaces what is below it.
 Layer layer_of(Solid solid, Tissue tissue, float hu, float texture = 0, float texture_mm = 8);
 /// +1 for the left, which is where x grows to.

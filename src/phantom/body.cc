@@ -31,17 +31,14 @@ Solid outline(const Anatomy& a, float inset) {
   parts.push_back(
       tube({t.place(0, 22, 100), t.place(0, 6, 150), t.place(0, 0, 300)}, {neck + 8, neck, neck}));
   const Solid body = united(std::move(parts), 36);
-  const float arm = 34 + 0.7F * a.muscle_mm + 0.5F * a.fat_mm - thin;
+  const float arm = arm_radius(a) - thin;
   std::vector<Solid> arms;
   for (const Side side : kSides) {
-    const float s = sign_of(side);
-    const Point from = t.place(s * 160, 8, 92 + lift);
-    const Point to =
-        a.arms_up ? t.place(s * 142, -12, 270) : Point{s * (a.body_half_width + 44), 22, -240 * k};
-    arms.push_back(capsule(from, to, arm + 4, a.arms_up ? arm : arm - 6));
+    const auto [head, bend, end] = upper_arm(a, side);
+    arms.push_back(tube({head, bend, end}, {arm + 4, arm, arm - 3}));
   }
   arms.push_back(body);
-  return united(std::move(arms), 16);
+  return united(std::move(arms), 10);
 }
 
 /// Fat between muscles: armpits, above the collar bones, under the shoulder blades.
@@ -106,6 +103,19 @@ Solid inner_room(const Anatomy& a) {
 }
 
 }  // namespace
+
+std::array<Point, 3> upper_arm(const Anatomy& a, Side side) {
+  const Thorax& t = a.thorax;
+  const float s = sign_of(side);
+  if (a.arms_up)
+    return {t.place(s * 164, 8, 106), t.place(s * 158, 2, 160), t.place(s * 142, -12, 270)};
+  const float beside = a.body_half_width + arm_radius(a) + 3;
+  return {t.place(s * 168, 8, 90),
+          {s * beside, 14, 15 * t.height},
+          {s * (beside + 4), 22, -260 * t.height}};
+}
+
+float arm_radius(const Anatomy& a) { return 30 + 0.6F * a.muscle_mm + 0.4F * a.fat_mm; }
 
 Layers paint_body(const Anatomy& a) {
   constexpr float kSkinMm = 1.8F;

@@ -40,7 +40,8 @@ std::vector<Segment> arch_of(const Vertebra& v) {
     const Point root{c.x + s * v.width * 0.34F, back - 3, up},
         facet{c.x + s * 14, canal - 3, up - 2};
     const Point crest{c.x, canal + 4, up - 9};
-    const float reach = lumbar || neck ? 30.0F : 33.0F;
+    const float reach =
+        lumbar || neck ? 30.0F : 33 - 1.4F * static_cast<float>(std::max(v.number - 6, 0));
     parts.push_back({root, facet, 4, 4.6F});
     parts.push_back({facet, crest, 3.6F, 3.6F});
     parts.push_back(
@@ -171,24 +172,15 @@ std::vector<Segment> collar_bone(const Anatomy& a, Side side) {
                5.6F);
 }
 
-struct UpperArm {
-  Point head, end;
-};
-
-UpperArm upper_arm(const Anatomy& a, Side side) {
-  const Thorax& t = a.thorax;
-  const float s = sign_of(side);
-  if (a.arms_up) return {t.place(s * 164, 8, 106), t.place(s * 142, -12, 260)};
-  return {t.place(s * 168, 8, 90), {s * (a.body_half_width + 42), 22, -230 * t.height}};
-}
-
 Solid arm_bones(const Anatomy& a, float inset, float shaft) {
   std::vector<Segment> parts;
   for (const Side side : kSides) {
-    const auto [head, end] = upper_arm(a, side);
+    const auto [head, bend, end] = upper_arm(a, side);
+    const Point neck = head + (bend - head) * 0.6F;
     parts.push_back({head, head, 23 - inset, 23 - inset});
-    parts.push_back({head, head + (end - head) * 0.3F, 17 - inset, shaft});
-    parts.push_back({head + (end - head) * 0.3F, end, shaft, shaft});
+    parts.push_back({head, neck, 17 - inset, shaft});
+    parts.push_back({neck, bend, shaft, shaft});
+    parts.push_back({bend, end, shaft, shaft});
   }
   return forest(std::move(parts));
 }

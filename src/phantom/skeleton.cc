@@ -40,6 +40,17 @@ float end_of(int number) {
   return number == 1 ? -62 : -58 + 3.2F * static_cast<float>(std::max(number - 5, 0));
 }
 
+/// Moved level and away from the axis of its side until it is clear of the lung: most of all beside
+/// the spine, where lungs reach back behind the joints of the ribs.
+Point outside_cage(const Thorax& t, Side side, Point p) {
+  constexpr float kClear = 6.2F;
+  const Solid cage = t.cage(side, 0);
+  Point away{p.x - sign_of(side) * t.offset, p.y - t.centre_y, 0};
+  away = away * (1 / length(away));
+  for (int i = 0; i < 6; ++i) p = p + away * std::max(kClear - cage.distance(p), 0.0F);
+  return p;
+}
+
 Rib rib_of(const Anatomy& a, const Vertebra& v, Side side) {
   const Thorax& t = a.thorax;
   Rib rib;
@@ -59,6 +70,9 @@ Rib rib_of(const Anatomy& a, const Vertebra& v, Side side) {
     path.push_back(t.wall(side, degrees, z, 6.5F));
   }
   rib.arc.path = smooth_path(path, 3);
+  for (Point& p : rib.arc.path) {
+    if (std::abs(p.x) > 25) p = outside_cage(t, side, p);
+  }
   rib.arc.radii.assign(rib.arc.path.size(), 3.8F);
   return rib;
 }
