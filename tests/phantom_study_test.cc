@@ -151,9 +151,8 @@ TEST(PhantomStudy, AnArchiveHoldsWhatAFolderHolds) {
 }
 
 TEST(PhantomStudy, LungsAreFoundInChestsAndNowhereElse) {
-  for (uint64_t seed = 1; seed <= 6; ++seed) {
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
     PhantomOptions options = small(seed, Part::chest);
-    options.thickness = 5;
     options.kernels = {Kernel::soft};
     options.random_findings = true;
     const TempDir folder;
@@ -176,7 +175,7 @@ TEST(PhantomStudy, TheTruthSaysWhereTheFindingIs) {
   options.matrix = 192;
   options.thickness = 3;
   options.kernels = {Kernel::soft};
-  options.findings = {{"nodule", {}, 16.0}};
+  options.findings = {{"cancer", Side::left, 40.0}};
   const TempDir folder;
   write(folder.path() / "study", options);
   const Volume volume = load(folder.path() / "study").volume;
@@ -185,7 +184,8 @@ TEST(PhantomStudy, TheTruthSaysWhereTheFindingIs) {
   EXPECT_EQ(truth.at("synthetic"), true);
   EXPECT_EQ(truth.at("series").at(0).at("slices"), volume.hu.dim(0));
   const auto& finding = truth.at("findings").at(0);
-  EXPECT_EQ(finding.at("name"), "nodule");
+  EXPECT_EQ(finding.at("name"), "cancer");
+  EXPECT_EQ(finding.at("side"), "left");
   const auto& box = finding.at("boxes").at(0);
   for (std::size_t axis = 0; axis < 3; ++axis) {
     const double first = truth["series"][0]["origin"][axis],
@@ -193,13 +193,14 @@ TEST(PhantomStudy, TheTruthSaysWhereTheFindingIs) {
     EXPECT_NEAR(first + step * box["voxels"]["low"][axis].get<double>(), box["low"][axis],
                 0.51 * step);
   }
+  EXPECT_GT(box["low"][0], 0) << "left of the middle";
   const auto middle = [&](int axis) {
     return (box["voxels"]["low"][axis].get<int64_t>() +
             box["voxels"]["high"][axis].get<int64_t>()) /
            2;
   };
   const int64_t at = (middle(2) * volume.hu.dim(1) + middle(1)) * volume.hu.dim(2) + middle(0);
-  EXPECT_GT(volume.hu.data()[at], -150) << "the nodule's middle is no lung";
+  EXPECT_GT(volume.hu.data()[at], -150) << "the middle of the mass is no lung";
 }
 
 TEST(PhantomStudy, WhatCannotBeMadeIsAUsageError) {

@@ -44,7 +44,8 @@ void require_possible(const PhantomOptions& options) {
   }
 }
 
-double rounded(double value, double step) { return std::round(value / step) * step; }
+/// To so many parts of 1: 10 for a decimal.
+double rounded(double value, double parts) { return std::round(value * parts) / parts; }
 
 /// What a scanner is set to. Draws everything, given or not, so that one option moves no other.
 void set_scanner(const PhantomOptions& options, float half_width, Acquisition& scan) {
@@ -57,11 +58,11 @@ void set_scanner(const PhantomOptions& options, float half_width, Acquisition& s
   const double dose = std::exp(random.uniform(std::log(0.35), std::log(1.6)));
   scan.thickness = options.thickness.value_or(drawn);
   const bool is_given = options.thickness.has_value();
-  scan.increment = options.increment.value_or(overlaps && !is_given ? rounded(0.8 * drawn, 0.1)
-                                                                    : scan.thickness);
+  scan.increment =
+      options.increment.value_or(overlaps && !is_given ? rounded(0.8 * drawn, 10) : scan.thickness);
   scan.field_of_view =
-      options.field_of_view.value_or(std::clamp(rounded(2 * half_width * room, 1), 220.0, 500.0));
-  scan.dose = options.dose.value_or(rounded(dose, 0.01));
+      options.field_of_view.value_or(std::clamp(std::round(2 * half_width * room), 220.0, 500.0));
+  scan.dose = options.dose.value_or(rounded(dose, 100));
   scan.matrix = options.matrix;
   scan.motion = options.motion;
   scan.circular = scanner_style(options.seed).circular;
@@ -91,8 +92,8 @@ void plan_chest(const PhantomOptions& options, Plan& plan) {
   plan.arms_up = anatomy.arms_up;
   // Trabecular bone loses about 2 HU a year.
   plan.age = std::clamp<int64_t>(std::llround(150 - 0.45 * anatomy.bone_hu), 25, 90);
-  plan.acquisition.bottom = anatomy.bottom;
-  plan.acquisition.top = anatomy.top;
+  plan.acquisition.bottom = rounded(anatomy.bottom, 10);
+  plan.acquisition.top = rounded(anatomy.top, 10);
   set_scanner(options, anatomy.body_half_width, plan.acquisition);
 }
 
@@ -109,7 +110,7 @@ void plan_other(const PhantomOptions& options, Plan& plan) {
 }
 
 Json triple(const Point& point) {
-  return {rounded(point.x, 0.01), rounded(point.y, 0.01), rounded(point.z, 0.01)};
+  return {rounded(point.x, 100), rounded(point.y, 100), rounded(point.z, 100)};
 }
 
 /// The nearest voxel that there is, (column, row, slice).
