@@ -20,6 +20,12 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
           "Folder with the models (docs/models.md); CTCLIP_MODEL_PATH, SUPERVISED_MODEL_PATH and "
           "LIGHTGBM_MODEL_PATH replace single files of it")
       ->envname("CTCLIP_MODELS");
+  command
+      .add_option("--precision", options.precision,
+                  "How the image encoders multiply: f32, bf16 (twice as fast where the processor "
+                  "has it, rounded), auto (bf16 where the processor has it)")
+      ->check(CLI::IsMember({"auto", "f32", "bf16"}))
+      ->capture_default_str();
   add_threads_option(command, options.threads);
 }
 
