@@ -81,7 +81,7 @@ class Loading {
   Loading(const ServeOptions& options, Server& server)
       : loaded_(std::async(std::launch::async, [&options, &server] {
           try {
-            server.set_analyser(load_analyser(options.model.models, options.model.threads));
+            server.set_analyser(load_analyser(models_folder(options.model), options.model.threads));
           } catch (...) {
             server.stop();
             throw;
