@@ -28,6 +28,12 @@ def real_study(name="chest_nlst_jpegls.zip"):
     sys.exit(1 if os.environ.get("CI") == "true" else SKIPPED)
 
 
+def default_models():
+    """The bundle that a user has who has none."""
+    demo = ROOT / "models/demo"
+    return demo if (demo / "bundle.json").exists() else ROOT / "tests/data/tiny"
+
+
 class Service:
     """`command` (a `ctclip serve`) as a child process; `with` waits until it is ready and ends it."""
 
