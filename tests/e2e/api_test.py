@@ -106,13 +106,17 @@ def check_answers(url, folder, ctclip):
     assert answer["details"]["anomaly"]["classifier"]["planes"], "the slice classifier did not run"
     subprocess.run([ctclip, "export", STUDY, "--any-anatomy", "--volume", folder / "volume.nii.gz"],
                    check=True, capture_output=True)
+    chest = folder / "chest.zip"
+    subprocess.run([ctclip, "phantom", chest, "--matrix", "128", "--thickness", "5"], check=True, capture_output=True)
+    study = predict(url, chest, details="true").json()["details"]["study"]
+    assert study["lungs"]["present"] and [one["chosen"] for one in study["series"]].count(True) == 1, study
     nifti = predict(url, folder / "volume.nii.gz", any_anatomy="true", details="true").json()
     assert nifti["details"]["study"]["format"] == "nifti" and nifti["study_uid"] == ""
 
 
 def check_refusals(url, folder):
     (folder / "text.zip").write_text("This is no ZIP archive.\n")
-    (folder / "large.zip").write_bytes(bytes(2_000_000))
+    (folder / "large.zip").write_bytes(bytes(21_000_000))
     assert predict(url, folder / "text.zip").status_code == 400
     assert predict(url, threshold="2").json()["error_code"] == "bad_parameter"
     assert predict(url, folder / "large.zip").status_code == 413
@@ -170,7 +174,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         models = with_slice_classifier(folder / "models")
-        command = [ctclip, "serve", "--models", models, "--port", "0", "--max-upload", "1000000"]
+        command = [ctclip, "serve", "--models", models, "--port", "0", "--max-upload", "20000000"]
         with Service(command) as service:
             check_routes(service.url)
             check_answers(service.url, folder, ctclip)

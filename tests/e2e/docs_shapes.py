@@ -18,9 +18,7 @@ def last_json(text):
 
 
 def kind(value):
-    if isinstance(value, bool) or value is None:
-        return str(value)
-    return "number" if isinstance(value, (int, float)) else type(value).__name__
+    return "number" if isinstance(value, (int, float)) and not isinstance(value, bool) else type(value).__name__
 
 
 def difference(shown, found, where="the answer"):
