@@ -73,7 +73,7 @@ float nearest(const Cones& cones, Point p) {
   return best;
 }
 
-Solid forest_of(std::shared_ptr<const Cones> cones, const Box& bounds);
+Solid forest_of(const std::shared_ptr<const Cones>& cones, const Box& bounds);
 
 Solid forest_near(const Cones& cones, const Box& bounds, Point centre, float radius) {
   std::vector<float> distances(cones.size());
@@ -86,10 +86,10 @@ Solid forest_near(const Cones& cones, const Box& bounds, Point centre, float rad
   for (std::size_t i = 0; i < cones.size(); ++i) {
     if (distances[i] <= best + 2 * radius) near->push_back(cones[i]);
   }
-  return forest_of(std::move(near), bounds);
+  return forest_of(near, bounds);
 }
 
-Solid forest_of(std::shared_ptr<const Cones> cones, const Box& bounds) {
+Solid forest_of(const std::shared_ptr<const Cones>& cones, const Box& bounds) {
   if (cones->size() == 1) return {bounds, [cone = cones->front()](Point p) { return cone(p); }};
   Solid solid{bounds, [cones](Point p) { return nearest(*cones, p); }};
   if (cones->size() > 2) {
@@ -105,8 +105,9 @@ class Column {
  public:
   Column(std::vector<Section> sections, float squareness)
       : sections_(std::move(sections)), squareness_(squareness) {
-    // Catmull and Rom's curve between two sections is at most 1.5 times as steep as the chord,
-    // where a chord's neighbours are no steeper; the steepest of all chords bounds that.
+    // Catmull and Rom's curve is at most 1.5 times as steep as the steepest chord. Where a side
+    // leans by no more than that, a point h beside it is at least h / sqrt(1 + slope^2) from all of
+    // it.
     float steepest = 0;
     for (std::size_t i = 0; i + 1 < sections_.size(); ++i) {
       const Section &a = sections_[i], &b = sections_[i + 1];
@@ -190,7 +191,7 @@ Solid forest(std::vector<Segment> segments) {
   auto cones = std::make_shared<Cones>(segments.begin(), segments.end());
   Box bounds = cones->front().bounds();
   for (const Cone& cone : *cones) bounds = Box::joined(bounds, cone.bounds());
-  return forest_of(std::move(cones), bounds);
+  return forest_of(cones, bounds);
 }
 
 Solid box(const Box& box, float rounding) {

@@ -31,7 +31,8 @@ class Tree {
   Points scatter(int count, float margin) {
     Points cloud;
     const Box& b = lung_.bounds;
-    while (static_cast<int>(cloud.size()) < count) {
+    // About every fourth try hits a lung.
+    for (int tries = 0; tries < 100 * count && static_cast<int>(cloud.size()) < count; ++tries) {
       const Point p{static_cast<float>(random_.uniform(b.low.x, b.high.x)),
                     static_cast<float>(random_.uniform(b.low.y, b.high.y)),
                     static_cast<float>(random_.uniform(b.low.z, b.high.z))};
@@ -58,7 +59,7 @@ class Tree {
     if (size.z > size.*axis) axis = &Point::z;
     const std::size_t middle =
         first + static_cast<std::size_t>(
-                    static_cast<double>(last - first) * random_.uniform(0.38, 0.62) + 0.5);
+                    std::lround(static_cast<double>(last - first) * random_.uniform(0.38, 0.62)));
     std::nth_element(cloud.begin() + static_cast<std::ptrdiff_t>(first),
                      cloud.begin() + static_cast<std::ptrdiff_t>(middle),
                      cloud.begin() + static_cast<std::ptrdiff_t>(last),
