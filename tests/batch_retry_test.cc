@@ -34,7 +34,7 @@ class Scripted : public batch::Backend {
   explicit Scripted(std::deque<Reply> replies) : replies_(std::move(replies)) {}
   Reply ask(const std::filesystem::path&, const std::stop_token&) override {
     ++asked;
-    const Reply reply = replies_.front();
+    Reply reply = replies_.front();
     if (replies_.size() > 1) replies_.pop_front();
     return reply;
   }
@@ -206,7 +206,7 @@ class Running : public ::testing::Test {
     options_.answering = "service";
     options_.retry.retries = 0;
   }
-  batch::Ran run(std::deque<Reply> replies) {
+  batch::Ran run(const std::deque<Reply>& replies) {
     batch::Progress progress;
     return batch::run_batch(
         options_,

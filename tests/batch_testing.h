@@ -77,7 +77,7 @@ inline std::filesystem::path write_journal(const std::filesystem::path& output,
                                            const batch::JournalHeader& header,
                                            const std::vector<batch::Row>& rows,
                                            bool finish = true) {
-  const auto path = batch::journal_of(output);
+  auto path = batch::journal_of(output);
   batch::Journal journal(path, header, [](const batch::Row&) {});
   for (const batch::Row& row : rows) journal.append(row);
   if (finish) journal.finish();

@@ -25,6 +25,7 @@ std::chrono::milliseconds wait_after(int tries, std::optional<std::chrono::secon
 /// Waits; false where the batch was told to stop.
 using Wait = std::function<bool(std::chrono::milliseconds)>;
 
+// NOLINTNEXTLINE(bugprone-exception-escape): as Reply
 struct Asked {
   Reply reply;  ///< the last
   int tries = 0;

@@ -1,5 +1,7 @@
 #include "batch/row.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -33,7 +35,8 @@ void add_probabilities(const ordered_json& details, Row& row) {
   if (models == details.end() || !models->is_object()) return;
   for (const auto& [model, pathologies] : models->items()) {
     for (const auto& [name, value] : pathologies.items()) {
-      if (value.is_number()) row.probabilities.emplace_back(model + "_" + name, value);
+      if (value.is_number())
+        row.probabilities.emplace_back(fmt::format("{}_{}", model, name), value);
     }
   }
 }

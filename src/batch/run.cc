@@ -98,6 +98,7 @@ class Run {
     packages_ = &packages;
     const std::stop_callback pass_on(stops_.finish, [this] { halt_.request_stop(); });
     std::vector<std::jthread> workers;
+    workers.reserve(static_cast<std::size_t>(options_.jobs));
     for (int i = 0; i < options_.jobs; ++i) {
       workers.emplace_back([this, &make_backend] { work(make_backend); });
     }
