@@ -46,8 +46,10 @@ void widen(Box& known, const Solid& solid, const Box& block) {
     first.high.y = second.low.y = middle.y;
   else
     first.high.z = second.low.z = middle.z;
-  widen(known, solid, first);
-  widen(known, solid, second);
+  // Worth its price only while a block holds many of the smallest ones.
+  const Solid near = longest > 12 ? localised(solid, middle, radius) : solid;
+  widen(known, near, first);
+  widen(known, near, second);
 }
 
 /// Nearest and second nearest of the foam's seeds, one in each cube of `cell` mm.
