@@ -60,7 +60,7 @@ Observer keep(const ExportOptions& options) {
 
 // What the detectors say needs the models; the volume and the tensor do not.
 void export_scores(const ExportOptions& options, Watch& watch) {
-  const Pipeline pipeline(open_bundle(options.model.models),
+  const Pipeline pipeline(open_bundle(models_folder(options.model)),
                           std::make_shared<ThreadPool>(options.model.threads));
   StudyFacts facts;
   const Result result = pipeline.run(options.request, watch, facts, keep(options));

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -81,7 +82,7 @@ class Loading {
   Loading(const ServeOptions& options, Server& server)
       : loaded_(std::async(std::launch::async, [&options, &server] {
           try {
-            server.set_analyser(load_analyser(options.model.models, options.model.threads));
+            server.set_analyser(load_analyser(models_folder(options.model), options.model.threads));
           } catch (...) {
             server.stop();
             throw;
@@ -141,6 +142,13 @@ void add_limits(CLI::App& command, ServeOptions& options) {
       ->transform(CLI::AsSizeValue(false));
 }
 
+/// A service takes its options from the environment, too: "--max-upload" is CTCLIP_MAX_UPLOAD.
+std::string variable_of(const std::string& option) {
+  std::string name = "CTCLIP_" + option.substr(option.find_first_not_of('-'));
+  for (char& c : name) c = c == '-' ? '_' : static_cast<char>(std::toupper(c));
+  return name;
+}
+
 }  // namespace
 
 void add_serve(CLI::App& app, Action& action) {
@@ -149,9 +157,8 @@ void add_serve(CLI::App& app, Action& action) {
   command->footer(std::string(kWarningEnglish));
   add_model_options(*command, options->model);
   ServerOptions& server = options->server;
-  command->add_option("--host", server.host, "address to listen on; 0.0.0.0 for every one")
-      ->envname("CTCLIP_HOST");
-  command->add_option("--port", server.port, "0 for any free one")->envname("CTCLIP_PORT");
+  command->add_option("--host", server.host, "address to listen on; 0.0.0.0 for every one");
+  command->add_option("--port", server.port, "0 for any free one");
   command->add_option("--jobs", server.jobs, "studies at once")->check(CLI::Range(1, 64));
   command->add_option("--queue", server.queue, "studies that wait; 429 beyond")
       ->check(CLI::Range(0, 100'000));
@@ -161,7 +168,10 @@ void add_serve(CLI::App& app, Action& action) {
   command->add_flag("--any-anatomy", server.any_anatomy,
                     "leave out the lungs check of every study, and say so in its warnings");
   add_limits(*command, *options);
-  for (CLI::Option* option : command->get_options()) option->capture_default_str();
+  for (CLI::Option* option : command->get_options()) {
+    option->capture_default_str();
+    if (option->get_name() != "--help") option->envname(variable_of(option->get_name()));
+  }
   command->callback([options, &action] {
     const auto milliseconds = [](double seconds) {
       return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
