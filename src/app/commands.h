@@ -16,5 +16,6 @@ void add_export(CLI::App& app, Action& action);
 void add_fusion(CLI::App& app, Action& action);
 void add_models(CLI::App& app, Action& action);
 void add_serve(CLI::App& app, Action& action);
+void add_batch(CLI::App& app, Action& action);
 
 }  // namespace ctclip::app

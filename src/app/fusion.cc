@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "app/commands.h"
-#include "app/csv.h"
+#include "base/csv.h"
 #include "app/feature_rows.h"
 #include "base/error.h"
 #include "fusion/lightgbm.h"

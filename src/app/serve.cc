@@ -1,20 +1,17 @@
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <functional>
 #include <future>
 #include <memory>
 #include <string>
-#include <thread>
-#include <utility>
 
 #include "app/commands.h"
 #include "app/options.h"
+#include "app/stop_signals.h"
 #include "base/log.h"
 #include "fusion/names.h"
 #include "pipeline/load.h"
@@ -23,48 +20,10 @@
 namespace ctclip::app {
 namespace {
 
-constexpr int kTerminated = 128 + SIGTERM;
-
 struct ServeOptions {
   ModelOptions model;
   ServerOptions server;
   double header_timeout = 30, idle_timeout = 60;  // seconds
-};
-
-sigset_t stop_signals() {
-  sigset_t set{};
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  return set;
-}
-
-/// Before any other thread is made, so that each inherits it: SIGTERM and SIGINT wait for
-/// StopSignals.
-void block_stop_signals() {
-  const sigset_t set = stop_signals();
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
-}
-
-/// Turns the first SIGTERM or SIGINT into a call of `stop`, on a thread of its own, while the
-/// object lives; the second ends the process at once.
-class StopSignals {
- public:
-  explicit StopSignals(std::function<void()> stop)
-      : thread_([stop = std::move(stop)](const std::stop_token& done) {
-          const sigset_t set = stop_signals();
-          constexpr timespec kLook{0, 100'000'000};
-          for (int received = 0; !done.stop_requested();) {
-            if (sigtimedwait(&set, nullptr, &kLook) < 0) continue;
-            if (++received == 2) std::_Exit(kTerminated);
-            log().info(
-                "stopping: accepted studies are finished first; a second signal ends at once");
-            stop();
-          }
-        }) {}
-
- private:
-  std::jthread thread_;
 };
 
 /// Every connection is a descriptor, and so is every upload; the usual soft limit is 1,024 in all.
@@ -104,7 +63,11 @@ int serve(const ServeOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit(options.server.connections);
   Server server(options.server);
-  const StopSignals signals([&server] { server.stop(); });
+  const StopSignals signals([&server](int received) {
+    if (received == 2) std::_Exit(kTerminated);
+    log().info("stopping: accepted studies are finished first; a second signal ends at once");
+    server.stop();
+  });
   log().info(
       "listening on http://{}:{}; for diagnostic support only, every result must be checked "
       "by a radiologist",
