@@ -63,7 +63,8 @@ struct Section {
   float z = 0, centre_x = 0, centre_y = 0, radius_x = 0, radius_y = 0;
 };
 /// Sections from low to high z, joined smoothly and cut off flat at both ends. `squareness` 0:
-/// ellipses; 1: nearly rectangles.
+/// ellipses; 1: nearly rectangles. Far from a side that leans, distances change faster than places
+/// do, yet are never more than the true ones.
 Solid loft(std::vector<Section> sections, float squareness);
 Solid united(std::vector<Solid> parts,
              float blend = 0);  ///< blend: mm over which joints are rounded

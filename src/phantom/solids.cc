@@ -105,8 +105,9 @@ class Column {
  public:
   Column(std::vector<Section> sections, float squareness)
       : sections_(std::move(sections)), squareness_(squareness) {
-    // Catmull and Rom's curve between two sections is at most 1.5 times as steep as the chord,
-    // where a chord's neighbours are no steeper; the steepest of all chords bounds that.
+    // Catmull and Rom's curve is at most 1.5 times as steep as the steepest chord. Where a side
+    // leans by no more than that, a point h beside it is at least h / sqrt(1 + slope^2) from all of
+    // it.
     float steepest = 0;
     for (std::size_t i = 0; i + 1 < sections_.size(); ++i) {
       const Section &a = sections_[i], &b = sections_[i + 1];

@@ -31,7 +31,8 @@ class Tree {
   Points scatter(int count, float margin) {
     Points cloud;
     const Box& b = lung_.bounds;
-    while (static_cast<int>(cloud.size()) < count) {
+    // About every fourth try hits a lung.
+    for (int tries = 0; tries < 100 * count && static_cast<int>(cloud.size()) < count; ++tries) {
       const Point p{static_cast<float>(random_.uniform(b.low.x, b.high.x)),
                     static_cast<float>(random_.uniform(b.low.y, b.high.y)),
                     static_cast<float>(random_.uniform(b.low.z, b.high.z))};
