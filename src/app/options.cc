@@ -50,7 +50,7 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
 
 fs::path default_models() {
   const fs::path here = folder_of_executable();
-  const fs::path installed = (here.parent_path() / "share/ctclip/models/demo").lexically_normal();
+  fs::path installed = (here.parent_path() / "share/ctclip/models/demo").lexically_normal();
   if (is_bundle(installed)) return installed;
   fs::path above = here;
   for (int level = 0; level < kLevelsToSource && above.has_relative_path(); ++level) {

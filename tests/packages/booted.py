@@ -1,4 +1,4 @@
-"""A clean tree with systemd as its process 1, in namespaces of its own: network, processes, mounts, control groups."""
+"""A clean tree with systemd as its process 1, in namespaces of its own, network included."""
 
 import os
 import pathlib
@@ -9,16 +9,16 @@ import time
 from tree import CLEAN, ENVIRONMENT, Unavailable, check, contained, run
 
 BOOT_SECONDS = 90
-# What the kernel shares with this machine stays as it is: read-only /proc/sys and /sys, and none of the capabilities that
-# reach further.
-SETUP = """
+# What the kernel shares with this machine stays as it is: /proc/sys and /sys are read-only, and the
+# capabilities that reach further are dropped.
+DROPPED = "-sys_module,-sys_time,-sys_rawio,-sys_boot,-syslog,-mknod"
+SETUP = f"""
 mount --bind "$TREE/proc/sys" "$TREE/proc/sys"
 mount -o remount,bind,ro "$TREE/proc/sys"
 mount -t tmpfs -o mode=755 tmpfs "$TREE/run"
 mount -t sysfs -o ro sysfs "$TREE/sys"
 mount -t cgroup2 cgroup2 "$TREE/sys/fs/cgroup"
-set -- setpriv --bounding-set=-sys_module,-sys_time,-sys_rawio,-sys_boot,-syslog,-mknod chroot "$TREE" "$@"
-exec "$@"
+exec setpriv --bounding-set={DROPPED} chroot "$TREE" "$@"
 """
 
 
@@ -47,11 +47,12 @@ class Booted:
             self._group = pathlib.Path(tempfile.mkdtemp(prefix="ctclip-test-", dir=home))
         except OSError as error:
             raise Unavailable(f"no control group can be made for its systemd: {error}") from error
-        command = contained(self._tree, ["/lib/systemd/systemd"], "--cgroup", "--uts", "--ipc", "--net",
-                            setup=SETUP)
+        command = contained(self._tree, ["/lib/systemd/systemd"], "--cgroup", "--uts", "--ipc",
+                            "--net", setup=SETUP)
         join = ["sh", "-c", f'echo $$ >{self._group}/cgroup.procs && exec "$@"', "sh"]
-        self._process = subprocess.Popen([*join, *command], stdin=subprocess.DEVNULL, env={**CLEAN, "container": "test"},
-                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self._process = subprocess.Popen([*join, *command], env={**CLEAN, "container": "test"},
+                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                         stderr=subprocess.STDOUT, text=True)
         try:
             self._await_boot()
         except BaseException:
@@ -70,15 +71,20 @@ class Booted:
                 raise Unavailable(f"its systemd did not start within {BOOT_SECONDS} s: {state}")
             time.sleep(0.2)
             self._init = children.read_text().strip()
-            state = self._call("systemctl is-system-running 2>&1 || true").stdout.strip() if self._init else ""
+            state = self._state() if self._init else ""
+
+    def _state(self):
+        return self._call("systemctl is-system-running 2>&1 || true").stdout.strip()
 
     def _call(self, script, network=False):
-        inside = ["nsenter", "--target", self._init, "--mount", "--pid", "--uts", "--ipc", "--cgroup", "--root", "--wd"]
+        inside = ["nsenter", "--target", self._init, "--mount", "--pid", "--uts", "--ipc", "--cgroup",
+                  "--root", "--wd"]
         # Debian's mirror is out of the machine's own network's reach.
         inside += [] if network else ["--net"]
-        return subprocess.run([*inside, "bash", "-euo", "pipefail", "-c", "cd /root\n" + script], text=True,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              env=ENVIRONMENT, check=False, timeout=600)
+        command = [*inside, "bash", "-euo", "pipefail", "-c", "cd /root\n" + script]
+        return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, env=ENVIRONMENT, check=False,
+                              timeout=600)
 
     def run(self, script, status=0):
         """Output of a script, run as root in /root, that must end with `status`."""
@@ -102,4 +108,5 @@ class Booted:
 
 
 def install_systemd(tree):
-    run(tree, "apt-get -q -y --no-install-recommends install systemd systemd-sysv man-db bash-completion curl")
+    run(tree, "apt-get -q -y --no-install-recommends install systemd systemd-sysv man-db "
+              "bash-completion curl")

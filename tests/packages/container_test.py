@@ -1,7 +1,8 @@
-"""The Dockerfile's steps in a clean Debian 12, and what comes out of them run as compose.yaml says: no engine is needed.
+"""The Dockerfile's steps in a clean Debian 12, and what comes of them run as compose.yaml says.
 
-The image's own stage is taken step by step. Of the stage that builds the package, which is what `make deb` does on this machine
-and would take minutes again, what is copied is looked at; CTCLIP_CONTAINER_BUILD=1 takes its steps as well.
+No engine is needed. The image's own stage is taken step by step. Of the stage that builds the
+package, which is what `make deb` does on this machine and would take minutes again, what is copied
+is looked at; CTCLIP_CONTAINER_BUILD=1 takes its steps as well.
 """
 
 import fnmatch
@@ -40,17 +41,17 @@ def check_compose(compose):
     check(all(port.startswith("127.0.0.1:") for port in compose["ports"]), compose["ports"])
     check(all(volume.endswith(":ro") for volume in compose["volumes"]), compose["volumes"])
     unit = (ROOT / "packaging/ctclip.service.in").read_text(encoding="utf-8")
-    check(f"TimeoutStopSec={compose['stop_grace_period']}in" in unit, "the unit's time to stop is another")
+    check(f"TimeoutStopSec={compose['stop_grace_period']}in" in unit, "the unit stops otherwise")
 
 
 def context(folder):
     """The build's context, as .dockerignore leaves it."""
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
-    tracked = subprocess.run(["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others"], check=True,
-                             capture_output=True, text=True).stdout.split("\0")
-    for name in filter(None, tracked):
+    found = subprocess.run(["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others"],
+                           check=True, capture_output=True, text=True).stdout.split("\0")
+    for name in filter(None, found):
         top = pathlib.PurePath(name).parts[0]
-        if not any(fnmatch.fnmatch(top, pattern) for pattern in ignored) and (ROOT / name).is_file():
+        if top not in ignored and (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
     return folder
@@ -64,8 +65,8 @@ def check_build_stage(stage):
     for source, names, _ in dockerfile.copies(stage):
         check(source is None and all((folder / name).exists() for name in names), names)
     # Without GoogleTest, which the stage does not install, no tests are configured.
-    done = subprocess.run(["cmake", "--preset", "release", "-DBUILD_TESTING=OFF"], cwd=folder, capture_output=True,
-                          text=True, check=False)
+    done = subprocess.run(["cmake", "--preset", "release", "-DBUILD_TESTING=OFF"], cwd=folder,
+                          capture_output=True, text=True, check=False)
     check(done.returncode == 0, done.stdout + done.stderr)
     for name in ("models/demo/bundle.json", "README.md", "CHANGELOG.md", "NOTICE", "docs"):
         check((folder / name).exists(), f".dockerignore leaves out {name}, which is installed")
@@ -87,14 +88,16 @@ def package_of(stage):
         with clean_tree() as tree:
             return shutil.copy(build(tree, stage), CACHE)
     check_build_stage(stage)
-    subprocess.run(["make", "-C", ROOT, "deb"], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    subprocess.run(["make", "-C", ROOT, "deb"], check=True, stdin=subprocess.DEVNULL,
+                   stdout=subprocess.DEVNULL)
     return max(CACHE.glob("ctclip_*.deb"), key=os.path.getmtime)
 
 
 def make_image(tree, stage, package):
     for source, names, target in dockerfile.copies(stage):
         check(source == "build" and target.endswith("/"), (source, target))
-        check(all(fnmatch.fnmatch(f"/src/build/packages/{package.name}", name) for name in names), names)
+        built = f"/src/build/packages/{package.name}"
+        check(all(fnmatch.fnmatch(built, name) for name in names), names)
         shutil.copy(package, tree / target.strip("/"))
     for rest in (rest for name, rest in stage if name == "RUN"):
         run(tree, rest)
@@ -107,13 +110,14 @@ class Container:
         (tmpfs,) = compose["tmpfs"]
         folder, options = tmpfs.split(":")
         user, group = dockerfile.only(stage, "USER").split(":")
-        setup = (f'mount -t tmpfs -o {options} tmpfs "$TREE{folder}"\nmount -o remount,bind,ro "$TREE"')
-        confined = ["setpriv", "--reuid", user, "--regid", group, "--clear-groups", "--bounding-set=-all",
-                    "--no-new-privs"]
+        setup = f'mount -t tmpfs -o {options} tmpfs "$TREE{folder}"\nmount -o remount,bind,ro "$TREE"'
+        confined = ["setpriv", "--reuid", user, "--regid", group, "--clear-groups",
+                    "--bounding-set=-all", "--no-new-privs"]
         command = contained(tree, confined + dockerfile.command(stage), "--net", setup=setup)
         environment = {**ENVIRONMENT, **dockerfile.environment(stage), **compose["environment"]}
         self._process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL,
-                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                         text=True)
         self._confined = confined
 
     def __enter__(self):
@@ -121,14 +125,17 @@ class Container:
         while not children.read_text().strip():
             time.sleep(0.05)
         self.init = int(children.read_text())
-        subprocess.run(["nsenter", "--target", str(self.init), "--net", sys.executable, "-c", LOOPBACK], check=True)
+        subprocess.run(["nsenter", "--target", str(self.init), "--net", sys.executable, "-c",
+                        LOOPBACK], check=True)
         return self
 
     def run(self, script):
         """(status, output) of a shell script in the container, as its user."""
-        inside = ["nsenter", "--target", str(self.init), "--mount", "--pid", "--net", "--root", "--wd"]
-        done = subprocess.run([*inside, *self._confined, "sh", "-c", script], env=ENVIRONMENT, text=True,
-                              stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=300)
+        inside = ["nsenter", "--target", str(self.init), "--mount", "--pid", "--net", "--root",
+                  "--wd", *self._confined]
+        done = subprocess.run([*inside, "sh", "-c", script], env=ENVIRONMENT, text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                              timeout=300)
         return done.returncode, done.stdout + done.stderr
 
     def stop(self):
@@ -164,9 +171,10 @@ def check_service(container, health):
 
 
 def check_guide(compose):
-    """What the guide shows for an engine is what was tried here: the context, the image's name, the variable."""
+    """What the guide shows for an engine is what is tried here: context, name, variable."""
     (block,) = blocks_in("container")
-    check("docker build -t ctclip .\n" in block and compose["image"] == "ctclip" and compose["build"] == ".", block)
+    check("docker build -t ctclip .\n" in block, block)
+    check((compose["image"], compose["build"]) == ("ctclip", "."), compose)
     check(any("${CTCLIP_MODELS_DIR:-" in volume for volume in compose["volumes"]), compose["volumes"])
     check("CTCLIP_MODELS_DIR=" in block and "docker compose up" in block, block)
 

@@ -1,16 +1,17 @@
-"""Reads a Dockerfile of the simple kind that this project has: stages of instructions, no build arguments."""
+"""Reads a Dockerfile of the simple kind that this project has: no build arguments, no heredocs."""
 
 import json
 import re
 import shlex
 
-KNOWN = {"FROM", "WORKDIR", "COPY", "RUN", "ENV", "EXPOSE", "USER", "HEALTHCHECK", "ENTRYPOINT", "CMD"}
+KNOWN = {"FROM", "WORKDIR", "COPY", "RUN", "ENV", "EXPOSE", "USER", "HEALTHCHECK", "ENTRYPOINT",
+         "CMD"}
 
 
 def stages(path):
-    """[[(instruction, rest), ...], ...], a list for each FROM; continued lines joined, comments left out."""
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-    text = "\n".join(lines).replace("\\\n", " ")
+    """[[(instruction, rest), ...], ...], a list for each FROM."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    text = "\n".join(line for line in lines if not line.startswith("#")).replace("\\\n", " ")
     found = []
     for line in filter(str.strip, text.splitlines()):
         instruction, rest = line.split(None, 1)

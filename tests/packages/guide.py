@@ -4,10 +4,11 @@ import re
 
 from tree import ROOT
 
-MARKED = re.compile(r"^<!-- not run: (?P<reason>[^;\n]*); tested by [^\n]* -->\n```sh\n(?P<block>.*?)^```$",
-                    re.MULTILINE | re.DOTALL)
-PLACES = {"in the source tree": "source", "on the server": "server", "no container engine": "container",
-          "в исходном дереве": "source", "на сервере": "server", "нет контейнерного движка": "container"}
+MARKED = re.compile(r"^<!-- not run: (?P<reason>[^;\n]*); tested by [^\n]* -->\n"
+                    r"```sh\n(?P<block>.*?)^```$", re.MULTILINE | re.DOTALL)
+PLACES = {"in the source tree": "source", "в исходном дереве": "source",
+          "on the server": "server", "на сервере": "server",
+          "no container engine": "container", "нет контейнерного движка": "container"}
 
 
 def blocks(language):

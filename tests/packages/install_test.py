@@ -42,7 +42,8 @@ def check_moved_tree(build, folder):
     (folder / "moved/share/ctclip").rename(folder / "elsewhere")
     refused = run(program, "predict", "any.zip", status=2).stderr
     assert "bad_model" in refused and "CTCLIP_MODELS" in refused, refused
-    named = run(program, "predict", real_study(), CTCLIP_MODELS=str(folder / "elsewhere/models/demo"))
+    elsewhere = str(folder / "elsewhere/models/demo")
+    named = run(program, "predict", real_study(), CTCLIP_MODELS=elsewhere)
     assert json.loads(named.stdout)["study_uid"] == answer["study_uid"]
 
 

@@ -46,7 +46,7 @@ def apt_settings():
 
 
 def hand_over(tree):
-    """The tree's apt and its resolver work as this machine's do. The archives' keys are in the tree."""
+    """The tree's apt and resolver work as this machine's do. The archives' keys are in the tree."""
     lines = [f"deb {uri} {suite} {component}\n" for uri, suite, component in sources()]
     (tree / "etc/apt/sources.list").write_text("".join(lines))
     (tree / "etc/apt/apt.conf.d/00machine").write_text(apt_settings())

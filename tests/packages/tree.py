@@ -1,4 +1,4 @@
-"""A clean Debian 12 in a folder: made by debootstrap once, unpacked for each test, torn down after it."""
+"""A clean Debian 12 in a folder: debootstrapped once, unpacked for each test, removed after it."""
 
 import contextlib
 import hashlib
@@ -42,11 +42,12 @@ def check(condition, what):
 
 
 def debootstrap(folder):
-    done = subprocess.run(["nice", "debootstrap", "--variant=minbase", mirror.SUITE, folder, mirror.uri()],
+    path = os.environ["PATH"] + ":/usr/sbin:/sbin"
+    done = subprocess.run(["debootstrap", "--variant=minbase", mirror.SUITE, folder, mirror.uri()],
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-                          env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"})
+                          env={**os.environ, "PATH": path})
     if done.returncode != 0:
-        raise Unavailable(f"debootstrap ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr}")
+        raise Unavailable(f"debootstrap failed:\n{done.stdout[-2000:]}{done.stderr}")
 
 
 def base():
@@ -59,7 +60,8 @@ def base():
             debootstrap(folder)
             shutil.rmtree(folder / "var/cache/apt/archives")
             (folder / "var/cache/apt/archives/partial").mkdir(parents=True)
-            subprocess.run(["tar", "--one-file-system", "-C", folder, "-cf", f"{tar}.part", "."], check=True)
+            subprocess.run(["tar", "--one-file-system", "-C", folder, "-cf", f"{tar}.part", "."],
+                           check=True)
         os.replace(f"{tar}.part", tar)
     return tar
 
@@ -91,17 +93,17 @@ def clean_tree():
 
 
 def contained(tree, command, *unshared, setup=""):
-    """Command line that runs `command` in the tree, as process 1 of its own, with all that it starts."""
+    """Command line that runs `command` in the tree as process 1 of a namespace of its own."""
     script = f"set -e{MOUNTS}{setup}\nexec chroot \"$TREE\" \"$@\""
-    return ["env", f"TREE={tree}", "unshare", "--mount", "--pid", "--fork", "--kill-child", *unshared, "sh", "-c",
-            script, "sh", *map(str, command)]
+    return ["env", f"TREE={tree}", "unshare", "--mount", "--pid", "--fork", "--kill-child",
+            *unshared, "sh", "-c", script, "sh", *map(str, command)]
 
 
-def run(tree, script, **options):
+def run(tree, script):
     """Output of a shell script that must succeed in the tree."""
-    done = subprocess.run(contained(tree, ["sh", "-euc", script]), stdin=subprocess.DEVNULL, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-                          env={**ENVIRONMENT, **options.get("env", {})}, timeout=900)
+    done = subprocess.run(contained(tree, ["sh", "-euc", script]), stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+                          env=ENVIRONMENT, timeout=900)
     check(done.returncode == 0, f"{script}\nended with {done.returncode}:\n{done.stdout}")
     return done.stdout
 
