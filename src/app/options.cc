@@ -45,6 +45,12 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
           "of "
           "its source tree")
       ->envname("CTCLIP_MODELS");
+  command
+      .add_option("--precision", options.precision,
+                  "How the image encoders multiply: f32, bf16 (twice as fast where the processor "
+                  "has it, rounded), auto (bf16 where the processor has it)")
+      ->check(CLI::IsMember({"auto", "f32", "bf16"}))
+      ->capture_default_str();
   add_threads_option(command, options.threads);
 }
 

@@ -12,6 +12,7 @@ namespace ctclip::app {
 /// Options that several sub-commands share, each declared once.
 struct ModelOptions {
   std::filesystem::path models;
+  std::string precision = "f32";
   int threads = 0;
 };
 void add_model_options(CLI::App& command, ModelOptions& options);

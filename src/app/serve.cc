@@ -41,7 +41,8 @@ class Loading {
   Loading(const ServeOptions& options, Server& server)
       : loaded_(std::async(std::launch::async, [&options, &server] {
           try {
-            server.set_analyser(load_analyser(models_folder(options.model), options.model.threads));
+            server.set_analyser(load_analyser(models_folder(options.model), options.model.threads,
+                                              options.model.precision));
           } catch (...) {
             server.stop();
             throw;
