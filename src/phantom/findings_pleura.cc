@@ -40,7 +40,7 @@ void make_fluid(Workbench& bench, float hu) {
     }
     bench.put(fluid, {Tissue::fluid, hu, 2, 15}, kInLung);
     bench.take(side, squeezed);
-    bench.box(tight_box(fluid));
+    bench.box(squeezed);
   }
 }
 
