@@ -60,7 +60,8 @@ batch::MakeBackend open_backend(const BatchCommand& command) {
     fmt::print(stderr, "Service: {}\n", batch::shown_url(command.service.url));
     return [&command] { return batch::make_service(command.service); };
   }
-  auto analyser = load_analyser(command.model.models, command.model.threads);
+  auto analyser =
+      load_analyser(models_folder(command.model), command.model.threads, command.model.precision);
   const batch::InProcessOptions options{command.service.timeout, command.run.threshold,
                                         command.run.any_anatomy};
   return [analyser, options] { return batch::make_in_process(analyser, options); };
