@@ -6,7 +6,7 @@ import re
 import subprocess
 import zipfile
 
-PHANTOM = ["--matrix", "48", "--thickness", "10", "--no-localizer", "--kernel", "soft"]
+PHANTOM = ["--matrix", "64", "--thickness", "10", "--no-localizer", "--kernel", "soft"]
 
 
 def make_phantom(ctclip, path, *options):

@@ -84,7 +84,7 @@ def interrupted_batch(ctclip, studies, output):
     port = free_port()
     options = ["--input-dir", studies, "--api-url", f"http://127.0.0.1:{port}", "--jobs", "4",
                "--retries", "30"]
-    with serve(ctclip, port):
+    with serve(ctclip, port) as first:
         client = Client(ctclip, output, *options)
         client.wait_for_rows(15)
         client.kill()
@@ -97,8 +97,9 @@ def interrupted_batch(ctclip, studies, output):
         client.kill()
         client = Client(ctclip, output, *options, "--resume")
         client.wait_for_rows(len(survived) + 45)
-    with serve(ctclip, port):  # restarted under the client
+    with serve(ctclip, port) as last:  # restarted under the client
         status, said = client.end()
+    assert " 429" in "".join(first.log + last.log), "the service was never full"
     assert rows_in(client.journal)[: len(survived)] == survived, "a row was written anew"
     assert status == 1, f"expected 1, as studies failed, found {status}:\n{said}"
     return said

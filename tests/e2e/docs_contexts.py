@@ -69,6 +69,7 @@ CONTEXTS = {
     "README.md": Context(),
     "docs/en/user-guide.md": GUIDE,
     "docs/ru/user-guide.md": GUIDE,
+    "docs/batch.md": Context(archives=True, service=True),
     "docs/formats.md": Context(studies=("study.zip",)),
     "tests/data/user-guide.ru.md": OLD_GUIDE,
 }
