@@ -129,7 +129,9 @@ TEST_P(EachFinding, ChangesTheImageWhereItsBoxesAre) {
     EXPECT_GT(change.ml, 0.1) << "seed " << seed;
     EXPECT_EQ(change.outside, 0) << "seed " << seed << ", such as (" << change.where.x << ", "
                                  << change.where.y << ", " << change.where.z << ")";
-    if (kDarker.count(GetParam()) != 0) EXPECT_LT(change.sum, 0) << "seed " << seed;
+    if (kDarker.count(GetParam()) != 0) {
+      EXPECT_LT(change.sum, 0) << "seed " << seed;
+    }
     if (kDarker.count(GetParam()) + kEither.count(GetParam()) == 0) {
       EXPECT_GT(change.sum, 0) << "seed " << seed;
     }
@@ -175,9 +177,12 @@ TEST(FindingKinds, AreTheSupervisedTargetsInTheirOrderThenOthers) {
   for (const FindingKind& kind : finding_kinds()) {
     EXPECT_TRUE(names.insert(kind.name).second) << kind.name;
     EXPECT_LT(kind.size_low, kind.size_high);
-    if (!kind.supervised.empty()) EXPECT_THAT(targets, Contains(kind.supervised));
-    if (!kind.prompt.empty())
+    if (!kind.supervised.empty()) {
+      EXPECT_THAT(targets, Contains(kind.supervised));
+    }
+    if (!kind.prompt.empty()) {
       EXPECT_THAT(reference_pathologies(), Contains(kind.prompt)) << kind.name;
+    }
   }
 }
 
