@@ -167,7 +167,7 @@ void make_collapse(Workbench& bench, Side side) {
   const uint64_t seed = bench.random.bits();
   bench.add(intersected(grown(lobe, 3), bench.free_lung(side)), 200, 5);
   bench.put(roughened(solid, 1, 10, seed), {Tissue::lesion, 42, 12, 8, 0, seed}, kParenchyma);
-  bench.box(solid);
+  bench.box(grown(solid, 1));
 }
 
 void make_atelectasis(Workbench& bench) {
