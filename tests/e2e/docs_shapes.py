@@ -7,6 +7,8 @@ import re
 EXACT = {"status", "ready", "processing_status", "error_code"}
 NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 
+BLANKS = re.compile(r"  +")  # how wide a column is depends on what is in it
+
 
 def last_json(text):
     """The JSON that the text is, or that its last line is."""
@@ -52,7 +54,7 @@ def object_difference(shown, found, where):
 def pattern_of(line):
     """Digits are wild, and so is "...", and what stands behind "label: ", which only has to be something."""
     label, colon, value = line.rstrip().partition(": ")
-    parts = [".*".join(re.escape(part) for part in piece.split("...")) for piece in NUMBER.split(label)]
+    parts = [".*".join(re.escape(part) for part in piece.split("...")) for piece in NUMBER.split(BLANKS.sub(" ", label))]
     return NUMBER.pattern.join(parts) + (": .+" if colon and value else re.escape(colon))
 
 
@@ -60,4 +62,4 @@ def prints_as_shown(shown, printed):
     """Whether the lines of `printed` are those of `shown`; a line "..." stands for any number of lines."""
     pattern = "".join("(?:.*\n)*" if line.strip() == "..." else rf"{pattern_of(line)} *\n"
                       for line in shown.strip("\n").splitlines())
-    return re.fullmatch(pattern, printed.strip("\n") + "\n") is not None
+    return re.fullmatch(pattern, BLANKS.sub(" ", printed.strip("\n")) + "\n") is not None
