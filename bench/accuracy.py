@@ -23,12 +23,18 @@ FIRST_PAIRED_SEED = 9_500_001
 AT_ONCE = 10  # studies on disk
 
 # The same patients scanned in other ways: only what is named differs.
+def scan(thickness: float, dose: float = 1, kernel: str = "lung", matrix: int = 256) -> tuple[str, ...]:
+    numbers = ("--thickness", str(thickness), "--dose", str(dose), "--matrix", str(matrix))
+    return (*numbers, "--kernel", kernel)
+
+
 SCANS = {
-    "1.5 mm, dose 1, lung kernel": ["--thickness", "1.5", "--dose", "1", "--kernel", "lung"],
-    "3 mm, dose 1, lung kernel": ["--thickness", "3", "--dose", "1", "--kernel", "lung"],
-    "5 mm, dose 1, lung kernel": ["--thickness", "5", "--dose", "1", "--kernel", "lung"],
-    "3 mm, dose 0.2, lung kernel": ["--thickness", "3", "--dose", "0.2", "--kernel", "lung"],
-    "3 mm, dose 1, soft kernel": ["--thickness", "3", "--dose", "1", "--kernel", "soft"],
+    "3 mm, dose 1, lung kernel, 256 x 256": scan(3),
+    "1.5 mm": scan(1.5),
+    "5 mm": scan(5),
+    "dose 0.2": scan(3, dose=0.2),
+    "soft kernel": scan(3, kernel="soft"),
+    "512 x 512": scan(3, matrix=512),
 }
 
 
@@ -37,6 +43,10 @@ class Job:
     scan: str  # "": drawn from the seed
     seed: int
     options: tuple[str, ...]
+
+    @property
+    def folder(self) -> str:
+        return f"{self.seed}-{list(SCANS).index(self.scan) if self.scan else 'drawn'}"
 
 
 def call(*command: object) -> str:
@@ -47,27 +57,30 @@ def call(*command: object) -> str:
 
 
 def jobs_of(options: argparse.Namespace) -> list[Job]:
-    common = ("--random-findings", "--no-localizer", "--matrix", str(options.matrix))
-    jobs = [Job("", FIRST_SEED + i, common) for i in range(options.count)]
+    common = ("--random-findings", "--no-localizer")
+    matrix = ("--matrix", str(options.matrix))
+    jobs = [Job("", FIRST_SEED + i, (*common, *matrix)) for i in range(options.count)]
     for i in range(options.paired):
         jobs += [Job(scan, FIRST_PAIRED_SEED + i, (*common, *how)) for scan, how in SCANS.items()]
     return jobs
 
 
+def make(options: argparse.Namespace, job: Job) -> Path:
+    folder = options.work / "studies" / job.folder
+    if not (folder / "truth.json").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        call(options.program, "phantom", folder, "--seed", job.seed, "--threads", 1, *job.options)
+    return folder
+
+
 def answer(options: argparse.Namespace, jobs: list[Job]) -> list[dict]:
     """One line of the results for each job."""
-    folders = [options.work / "studies" / str(i) for i in range(len(jobs))]
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
-
-    def make(job: Job, folder: Path) -> None:
-        call(options.program, "phantom", folder, "--seed", job.seed, "--threads", 1, *job.options)
-
     with ThreadPoolExecutor(options.workers) as pool:
-        list(pool.map(make, jobs, folders))
+        folders = list(pool.map(lambda job: make(options, job), jobs))
     truths = [json.loads((folder / "truth.json").read_text()) for folder in folders]
     lines = call(options.program, "predict", "--details", "--models", options.models, *folders).splitlines()
-    shutil.rmtree(options.work / "studies")
+    for folder in folders:
+        shutil.rmtree(folder)
     return [
         {
             "scan": job.scan,

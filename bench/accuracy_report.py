@@ -155,7 +155,7 @@ def scans(rows: list[dict]) -> str:
         lines.append([scan, with_interval(positive, negative), *(f"{m:.2f}" for m in mean)])
     patients = len(next(iter(groups.values())))
     head = ["scan", "AUROC", "mean answer, with findings", "healthy"]
-    text = f"## Thickness, dose and kernel\n\nThe same {patients} phantoms, scanned in five ways.\n\n"
+    text = f"## Thickness, dose and kernel\n\nThe same {patients} phantoms, scanned in other ways; from the second row on, only what\nis named differs from the first.\n\n"
     return text + table(head, lines)
 
 

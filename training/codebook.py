@@ -15,7 +15,7 @@ from ct_vit import CtVit
 from data import Split
 from settings import SEED, VIT
 
-SHARES = {"edge": 0.5, "finding": 0.35, "ordinary": 0.15}  # of the codes
+SHARES = {"edge": 0.15, "finding": 0.6, "ordinary": 0.25}  # of the codes
 SAMPLE = 60_000  # tokens of each kind
 ROUNDS = 12
 
@@ -64,6 +64,14 @@ def fit_codebook(tokens: Tensor, touched: np.ndarray) -> Tensor:
         chosen = random.choice(places, min(SAMPLE, len(places)), replace=False)
         parts.append(spherical_k_means(flat[torch.from_numpy(chosen)].float(), count, random))
     return torch.cat(parts)
+
+
+def first_lengths(codebook: Tensor, model: dict[str, Tensor]) -> Tensor:
+    """(codes): length to begin with, the probability that a code's token is touched by any finding, as the
+    auxiliary head of pretrain.py has it: ordinary tokens are thousands and would drown the others."""
+    angles = F.normalize(codebook, dim=-1) @ F.normalize(model["inside.rows"], dim=-1).t()
+    logits = model["inside.scale"] * angles + model["inside.bias"]
+    return 0.01 + torch.sigmoid(logits.amax(dim=1))
 
 
 def indices_of(tokens: Tensor, codebook: Tensor) -> np.ndarray:

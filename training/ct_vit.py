@@ -48,13 +48,20 @@ class VitShape:
 
 
 class Linear(nn.Linear):
-    """Multiplies in bfloat16 while it trains, which is more than twice as fast; sums are float32."""
+    """In bfloat16 while it trains, which is more than twice as fast; the residual stream stays float32."""
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return super().forward(x)
         bias = None if self.bias is None else self.bias.bfloat16()
-        return F.linear(x.bfloat16(), self.weight.bfloat16(), bias).float()
+        return F.linear(x.bfloat16(), self.weight.bfloat16(), bias)
+
+
+class TokenNorm(nn.LayerNorm):
+    """LayerNorm in float32 of whatever comes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.float())
 
 
 class Norm(nn.Module):
@@ -107,11 +114,9 @@ class Attention(nn.Module):
         """x (sequences, length, D); bias (heads, length, length)."""
         q = self.split(self.to_q(self.norm(x)))
         k, v = (self.split(part) for part in self.to_kv(x).chunk(2, dim=-1))
-        q = F.normalize(q, dim=-1) * self.q_scale
-        k = F.normalize(k, dim=-1) * self.k_scale
-        if self.training:  # as in Linear
-            q, k, v = q.bfloat16(), k.bfloat16(), v.bfloat16()
-        scores = (SCORE_SCALE * q @ k.transpose(-1, -2)).float()
+        q = (F.normalize(q.float(), dim=-1) * (SCORE_SCALE * self.q_scale)).to(v.dtype)
+        k = (F.normalize(k.float(), dim=-1) * self.k_scale).to(v.dtype)
+        scores = (q @ k.transpose(-1, -2)).float()
         if bias is not None:
             scores = scores + bias
         out = scores.softmax(dim=-1).to(v.dtype) @ v
@@ -219,7 +224,7 @@ class CtVit(nn.Module):
             nn.Identity(),
             nn.LayerNorm(values, EPSILON),
             Linear(values, shape.dim),
-            nn.LayerNorm(shape.dim, EPSILON),
+            TokenNorm(shape.dim, EPSILON),
         )
         self.spatial_rel_pos_bias = PositionBias(shape.dim, shape.heads)
         self.enc_spatial_transformer = Transformer(shape, shape.depth)

@@ -30,9 +30,9 @@ class Studies:
 
 
 class SupervisedHead(nn.Module):
-    def __init__(self, codebook: Tensor, pathologies: int) -> None:
+    def __init__(self, codebook: Tensor, lengths: Tensor, pathologies: int) -> None:
         super().__init__()
-        self.readout = Readout(codebook, LATENT)
+        self.readout = Readout(codebook, lengths, LATENT)
         self.pre_head_norm = nn.LayerNorm(LATENT, 1e-5)
         self.classifier = nn.Linear(LATENT, pathologies)
 
@@ -41,10 +41,10 @@ class SupervisedHead(nn.Module):
 
 
 class ClipHead(nn.Module):
-    def __init__(self, codebook: Tensor, tokenizer: Tokenizer) -> None:
+    def __init__(self, codebook: Tensor, lengths: Tensor, tokenizer: Tokenizer) -> None:
         super().__init__()
         self.tokenizer = tokenizer
-        self.readout = Readout(codebook, LATENT)
+        self.readout = Readout(codebook, lengths, LATENT)
         self.text_transformer = Bert(
             len(tokenizer), TEXT_DIM, TEXT_LAYERS, TEXT_HEADS, TEXT_INNER, TEXT_POSITIONS
         )
@@ -100,9 +100,11 @@ def weighted_bce(logits: Tensor, studies: Studies, rows: Tensor) -> Tensor:
     return (losses.mean(dim=1) * weights).sum() / weights.sum()
 
 
-def fit_supervised(codebook: Tensor, studies: Studies, held: Studies, steps: int) -> SupervisedHead:
+def fit_supervised(
+    codebook: Tensor, lengths: Tensor, studies: Studies, held: Studies, steps: int
+) -> SupervisedHead:
     torch.manual_seed(SEED)
-    model = SupervisedHead(codebook, studies.labels.shape[1])
+    model = SupervisedHead(codebook, lengths, studies.labels.shape[1])
 
     def loss_of(rows: Tensor, _: np.random.Generator) -> Tensor:
         return weighted_bce(model(studies.histograms[rows]), studies, rows)
@@ -115,10 +117,16 @@ def fit_supervised(codebook: Tensor, studies: Studies, held: Studies, steps: int
 
 
 def fit_clip(
-    codebook: Tensor, tokenizer: Tokenizer, prompts: list[str], studies: Studies, held: Studies, steps: int
+    codebook: Tensor,
+    lengths: Tensor,
+    tokenizer: Tokenizer,
+    prompts: list[str],
+    studies: Studies,
+    held: Studies,
+    steps: int,
 ) -> ClipHead:
     torch.manual_seed(SEED + 1)
-    model = ClipHead(codebook, tokenizer)
+    model = ClipHead(codebook, lengths, tokenizer)
 
     def loss_of(rows: Tensor, random: np.random.Generator) -> Tensor:
         image = model.readout(studies.histograms[rows])

@@ -54,9 +54,9 @@ def finding_kinds(program: Path, work: Path) -> list[dict]:
     shutil.rmtree(folder, ignore_errors=True)
     wanted = [option for name in names for option in ("--finding", name)]
     call(program, "phantom", folder, "--matrix", 64, "--thickness", 5, "--no-localizer", *wanted)
-    kinds = [{key: f[key] for key in ("name", "supervised", "prompt")} for f in read_truth(folder)["findings"]]
+    found = {f["name"]: f for f in read_truth(folder)["findings"]}  # some come twice, as parts of others
     shutil.rmtree(folder)
-    return kinds
+    return [{key: f[key] for key in ("name", "supervised", "prompt")} for f in found.values()]
 
 
 def options_of(seed: int, names: list[str]) -> list[object]:
@@ -119,13 +119,13 @@ class SplitMaker:
         return {json.loads(line)["row"] for file in lists for line in file.read_text().splitlines()}
 
     def work_on(self, worker: int, rows: list[int]) -> None:
-        study, tensor = (self.folder / f"{kind}.{worker}" for kind in ("study", "tensor"))
+        study, tensor = self.folder / f"study.{worker}", self.folder / f"tensor.{worker}.npy"
         with (self.folder / f"studies.{worker}.jsonl").open("a") as studies:
             for row in rows:
                 seed = self.first + row
                 truth = make_study(self.program, study, seed, options_of(seed, self.names))
                 self.volumes[row] = to_bytes(
-                    export_tensor(self.program, self.work / "geometry", study, tensor.with_suffix(".npy"))
+                    export_tensor(self.program, self.work / "geometry", study, tensor)
                 )
                 studies.write(json.dumps(record(row, truth)) + "\n")
                 studies.flush()

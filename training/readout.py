@@ -49,16 +49,16 @@ def histograms(indices: np.ndarray) -> Tensor:
 
 
 class Readout(nn.Module):
-    def __init__(self, codebook: Tensor, latent: int) -> None:
+    def __init__(self, codebook: Tensor, lengths: Tensor, latent: int) -> None:
         super().__init__()
         functions = len(basis())
         self.register_buffer("directions", F.normalize(codebook, dim=-1))
-        self.lengths = nn.Parameter(torch.zeros(len(codebook)))  # logarithms
+        self.lengths = nn.Parameter(lengths.log())
         self.projection = nn.Parameter(torch.randn(latent, functions, codebook.shape[1]) * 0.02)
 
     def rows(self) -> Tensor:
         """The codebook as it is stored."""
-        return self.directions * self.lengths.clamp(-3, 3).exp()[:, None]
+        return self.directions * self.lengths.clamp(-6, 2).exp()[:, None]
 
     def forward(self, histogram: Tensor) -> Tensor:
         """(N, functions, codes) -> unit latents (N, latent)."""

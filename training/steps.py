@@ -13,12 +13,12 @@ from torch import Tensor
 
 import bundle
 import fusion
-from codebook import fit_codebook, indices_of, tokens_of
+from codebook import first_lengths, fit_codebook, indices_of, tokens_of
 from ct_vit import CtVit
 from data import Split, read_split
 from denoise import train_denoiser
 from heads import Studies, fit_clip, fit_supervised
-from phantoms import SplitMaker, make_study
+from phantoms import SplitMaker, make_study, read_truth
 from pretrain import pretrain
 from readout import histograms
 from reports import Tokenizer, make_vocabulary
@@ -83,8 +83,8 @@ class Run:
         weights = torch.full((len(split),), weight)
         return Studies(counts, torch.from_numpy(labels), weights, split.prompted())
 
-    def coded(self, file: str, labels: dict[str, np.ndarray]) -> tuple[dict, Tensor, Studies, Studies]:
-        """Encoder, codebook, and both splits as a head sees them."""
+    def coded(self, file: str, labels: dict[str, np.ndarray]) -> tuple[dict, Tensor, Tensor, Studies, Studies]:
+        """Encoder, codebook, its rows' first lengths, and both splits as a head sees them."""
         state = self.encoder(file)
         vit = CtVit(VIT)
         vit.load_state_dict(state)
@@ -95,7 +95,8 @@ class Run:
         )
         train = self.studies(self.train, tokens["train"], codebook, labels["train"], 1.0)
         tune = self.studies(self.tune, tokens["tune"], codebook, labels["tune"], WEIGHT_OF_TUNE)
-        return state, codebook, train, tune
+        lengths = first_lengths(codebook, torch.load(self.work / file)["model"])
+        return state, codebook, lengths, train, tune
 
     def supervised(self) -> None:
         """Goes on from the common encoder with the fifteen targets alone, so that the two detectors differ."""
@@ -105,22 +106,22 @@ class Run:
             start = self.work / "pretrained.pt"
             pretrain(lambda: train, lambda: tune, encoder, SECONDS["supervised"], start)
         labels = {name: getattr(self, name).of_targets("supervised", TARGETS) for name in ("train", "tune")}
-        state, codebook, train, tune = self.coded("supervised_encoder.pt", labels)
+        state, codebook, lengths, train, tune = self.coded("supervised_encoder.pt", labels)
         print("fitted to train, tried on tune:")
-        fit_supervised(codebook, train, tune, HEAD_STEPS)
+        fit_supervised(codebook, lengths, train, tune, HEAD_STEPS)
         print("fitted to both, as shipped:")
-        head = fit_supervised(codebook, joined(train, tune), tune, HEAD_STEPS)
+        head = fit_supervised(codebook, lengths, joined(train, tune), tune, HEAD_STEPS)
         bundle.write_supervised(self.out, state, head)
 
     def ctclip(self) -> None:
         prompts = self.prompts
         labels = {name: getattr(self, name).of_targets("prompt", prompts) for name in ("train", "tune")}
-        state, codebook, train, tune = self.coded("pretrained.pt", labels)
+        state, codebook, lengths, train, tune = self.coded("pretrained.pt", labels)
         tokenizer = Tokenizer(make_vocabulary(prompts))
         print("fitted to train, tried on tune:")
-        fit_clip(codebook, tokenizer, prompts, train, tune, HEAD_STEPS)
+        fit_clip(codebook, lengths, tokenizer, prompts, train, tune, HEAD_STEPS)
         print("fitted to both, as shipped:")
-        head = fit_clip(codebook, tokenizer, prompts, joined(train, tune), tune, HEAD_STEPS)
+        head = fit_clip(codebook, lengths, tokenizer, prompts, joined(train, tune), tune, HEAD_STEPS)
         bundle.write_ctclip(self.out, state, head)
 
     def slices(self) -> None:
@@ -143,7 +144,7 @@ class Run:
     def features(self) -> None:
         """Of studies that no detector has seen, as ctclip computes them; a few studies exist at a time."""
         out = self.work / "features.jsonl"
-        names = fusion.feature_names(self.prompts, self.groups, reconstruction=True)
+        names = fusion.feature_names(self.prompts, self.groups, reconstruction=False)
         fusion.write_placeholder(self.out / bundle.FILES["fusion"], names)
         bundle.write_bundle_json(self.out, self.prompts, self.groups, 0.5)
         first, count = SPLITS["fusion"]
@@ -157,10 +158,10 @@ class Run:
     def answered(self, seeds: list[int]) -> list[dict]:
         """Patients as a user makes them: findings and scanner drawn from the seed."""
         folders = [self.work / "fusion" / str(seed) for seed in seeds]
-        truths = [
-            make_study(self.program, folder, seed, ["--random-findings", "--matrix", 256])
-            for seed, folder in zip(seeds, folders)
-        ]
+        for seed, folder in zip(seeds, folders):
+            if not (folder / "truth.json").exists():
+                make_study(self.program, folder, seed, ["--random-findings", "--matrix", 256])
+        truths = [read_truth(folder) for folder in folders]
         features = fusion.features_of(self.program, self.out, folders)
         for folder in folders:
             shutil.rmtree(folder)
