@@ -22,8 +22,8 @@ ROUNDS = 12
 
 @torch.no_grad()
 def tokens_of(vit: CtVit, split: Split) -> Tensor:
-    """(N, T, h, w, D) before quantisation, float16."""
-    vit.eval()
+    """(N, T, h, w, D) before quantisation, float16. In the precision of training: near enough to fit to."""
+    vit.train()
     out = torch.empty(len(split), *VIT.grid, VIT.dim, dtype=torch.float16)
     for begin in range(0, len(split), 8):
         volumes = split.volumes(slice(begin, begin + 8))

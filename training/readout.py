@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from settings import VIT
 
-WAVES = (4, 3)  # cosines along h and w
+WAVES = (3, 3)  # cosines along h and w
 
 
 def basis() -> Tensor:
@@ -49,12 +49,21 @@ def histograms(indices: np.ndarray) -> Tensor:
 
 
 class Readout(nn.Module):
-    def __init__(self, codebook: Tensor, lengths: Tensor, latent: int) -> None:
+    """`histograms` set the scale of each input of the projection, so that rare tokens are heard at once."""
+
+    def __init__(self, codebook: Tensor, lengths: Tensor, histograms: Tensor, latent: int) -> None:
         super().__init__()
         functions = len(basis())
         self.register_buffer("directions", F.normalize(codebook, dim=-1))
         self.lengths = nn.Parameter(lengths.log())
-        self.projection = nn.Parameter(torch.randn(latent, functions, codebook.shape[1]) * 0.02)
+        deviation = (histograms @ self.rows().detach()).std(dim=0)  # (functions, D)
+        self.register_buffer("scales", 1 / deviation.clamp(min=1e-3))
+        self.coefficients = nn.Parameter(torch.randn(latent, functions, codebook.shape[1]) * 0.02)
+
+    @property
+    def projection(self) -> Tensor:
+        """(latent, functions, D)."""
+        return self.coefficients * self.scales
 
     def rows(self) -> Tensor:
         """The codebook as it is stored."""

@@ -92,12 +92,17 @@ def report(model: SliceClassifier, tune: Split, at: str) -> None:
     print(f"{at}: study AUROC of the mean {mean:.3f}, of the maximum {top:.3f}", flush=True)
 
 
-def train_classifier(train: Split, tune: Split, out: Path, seconds: float) -> None:
-    """Two classes, and an output for each finding that teaches it what to look for and isn't shipped."""
+def train_classifier(
+    train: Split, tune: Split, out: Path, seconds: float, start: Path | None = None
+) -> None:
+    """Two classes, and an output for each finding that teaches it what to look for and isn't shipped. `start`:
+    weights to go on from."""
     torch.manual_seed(SEED)
     random = np.random.default_rng(SEED)
     schedule, draw = Schedule(), Drawer(train, random)
     model = SliceClassifier(CLASSIFIER, classes=2 + len(train.kinds))
+    if start is not None:
+        model.load_state_dict(torch.load(start))
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01)
     began, step, mean = time.time(), 0, 0.0
     while (share := (time.time() - began) / seconds) < 1:

@@ -78,23 +78,25 @@ class Run:
         names = [name for name in state if name.startswith("vit.")]
         return {name[4:]: state[name].half().float() for name in names}
 
-    def studies(self, split: Split, tokens: Tensor, codebook: Tensor, labels: np.ndarray, weight: float) -> Studies:
-        counts = histograms(indices_of(tokens, codebook))
+    @staticmethod
+    def studies(split: Split, indices: np.ndarray, labels: np.ndarray, weight: float) -> Studies:
         weights = torch.full((len(split),), weight)
-        return Studies(counts, torch.from_numpy(labels), weights, split.prompted())
+        return Studies(histograms(indices), torch.from_numpy(labels), weights, split.prompted())
 
     def coded(self, file: str, labels: dict[str, np.ndarray]) -> tuple[dict, Tensor, Tensor, Studies, Studies]:
         """Encoder, codebook, its rows' first lengths, and both splits as a head sees them."""
         state = self.encoder(file)
-        vit = CtVit(VIT)
-        vit.load_state_dict(state)
-        tokens = {"train": tokens_of(vit, self.train), "tune": tokens_of(vit, self.tune)}
-        codebook = fit_codebook(
-            torch.cat([tokens["train"], tokens["tune"]]),
-            np.concatenate([self.train.tokens, self.tune.tokens]),
-        )
-        train = self.studies(self.train, tokens["train"], codebook, labels["train"], 1.0)
-        tune = self.studies(self.tune, tokens["tune"], codebook, labels["tune"], WEIGHT_OF_TUNE)
+        cache = self.work / f"{file}.codes"
+        if not cache.exists():
+            vit = CtVit(VIT)
+            vit.load_state_dict(state)
+            tokens = [tokens_of(vit, split) for split in (self.train, self.tune)]
+            touched = np.concatenate([self.train.tokens, self.tune.tokens])
+            codebook = fit_codebook(torch.cat(tokens), touched)
+            torch.save((codebook, *(indices_of(part, codebook) for part in tokens)), cache)
+        codebook, of_train, of_tune = torch.load(cache)
+        train = self.studies(self.train, of_train, labels["train"], 1.0)
+        tune = self.studies(self.tune, of_tune, labels["tune"], WEIGHT_OF_TUNE)
         lengths = first_lengths(codebook, torch.load(self.work / file)["model"])
         return state, codebook, lengths, train, tune
 
