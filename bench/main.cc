@@ -10,6 +10,7 @@
 #include "bench/peak.h"
 #include "bench/synthetic_study.h"
 #include "nn/kernels.h"
+#include "nn/precision.h"
 #include "pipeline/pipeline.h"
 
 namespace {
@@ -34,6 +35,7 @@ double peak_memory_gib() {
 struct Options {
   fs::path models, study;
   bool diffusion = false;
+  std::string precision = "f32";
   int threads = 0;
   int rounds = 3;
   int slices = 300;
@@ -65,8 +67,9 @@ void print_row(const std::string& stage, double seconds, double peak) {
 
 void run(const Options& options) {
   const auto began = std::chrono::steady_clock::now();
+  const ctclip::nn::Precision precision = ctclip::nn::choose_precision(options.precision);
   auto pool = std::make_shared<ctclip::ThreadPool>(options.threads);
-  const Pipeline pipeline(ctclip::open_bundle(options.models), pool);
+  const Pipeline pipeline(ctclip::open_bundle(options.models), pool, precision);
   const std::chrono::duration<double> start = std::chrono::steady_clock::now() - began;
 
   fs::path study = options.study;
@@ -77,15 +80,16 @@ void run(const Options& options) {
   std::map<std::string, double> best;
   double peak = 0;
   for (int round = 0; round < options.rounds; ++round) {
-    peak = std::max(peak, ctclip::bench::peak_gflops(*pool));
+    peak = std::max(peak, ctclip::bench::peak_gflops(*pool, precision));
     for (const auto& [stage, seconds] : run_once(pipeline, study)) {
       const auto [found, added] = best.emplace(stage, seconds);
       if (!added) found->second = std::min(found->second, seconds);
     }
   }
-  fmt::print("{} threads, float32, {}; {}; best of {} rounds\n", pool->threads(),
-             ctclip::nn::instruction_set(), pipeline.bundle().title(), options.rounds);
-  fmt::print("matrix product peak of this run: {:.0f} GFLOP/s\n\n", peak);
+  fmt::print("{} threads, {}, {}; {}; best of {} rounds\n", pool->threads(),
+             ctclip::nn::precision_name(precision), ctclip::nn::instruction_set(),
+             pipeline.bundle().title(), options.rounds);
+  fmt::print("matrix product peak of this run, same precision: {:.0f} GFLOP/s\n\n", peak);
   fmt::print(
       "| stage                | seconds | GFLOP/s | of peak "
       "|\n|----------------------|---------|---------|---------|\n");
@@ -106,6 +110,9 @@ int main(int argc, char** argv) {
   app.add_option("--study", options.study,
                  "Study to analyse; by default a synthetic one of 512x512 slices");
   app.add_option("--slices", options.slices, "Slices of the synthetic study")
+      ->capture_default_str();
+  app.add_option("--precision", options.precision,
+                 "f32, bf16 or auto; the slice classifier computes in f32 whatever it is")
       ->capture_default_str();
   app.add_option("--threads", options.threads, "0: one for each core")->capture_default_str();
   app.add_option("--rounds", options.rounds, "Rounds, of which the best counts")

@@ -9,12 +9,12 @@
 
 namespace ctclip::bench {
 
-double peak_gflops(ThreadPool& pool) {
+double peak_gflops(ThreadPool& pool, nn::Precision precision) {
   constexpr int64_t kRows = 1152;
   constexpr int64_t kSize = 2048;
   constexpr int kCalls = 4;
   constexpr int kRounds = 8;
-  const nn::Engine engine(pool);
+  const nn::Engine engine(pool, precision);
   const nn::Linear product(Tensor::zeros({kSize, kSize}), Tensor(), engine, kRows);
   const Tensor x = Tensor::zeros({kRows, kSize});
   std::vector<Tensor> results;

@@ -8,6 +8,7 @@
 #include "base/npy.h"
 #include "detectors/prepare.h"
 #include "fusion/names.h"
+#include "nn/precision.h"
 #include "pipeline/pipeline.h"
 #include "study/nifti.h"
 
@@ -60,8 +61,9 @@ Observer keep(const ExportOptions& options) {
 
 // What the detectors say needs the models; the volume and the tensor do not.
 void export_scores(const ExportOptions& options, Watch& watch) {
-  const Pipeline pipeline(open_bundle(options.model.models),
-                          std::make_shared<ThreadPool>(options.model.threads));
+  const Pipeline pipeline(open_bundle(models_folder(options.model)),
+                          std::make_shared<ThreadPool>(options.model.threads),
+                          nn::choose_precision(options.model.precision));
   StudyFacts facts;
   const Result result = pipeline.run(options.request, watch, facts, keep(options));
   if (!options.latents.empty()) write_latents(options.latents, result.scores);

@@ -7,6 +7,7 @@
 #include "app/commands.h"
 #include "app/options.h"
 #include "fusion/names.h"
+#include "nn/precision.h"
 #include "pipeline/pipeline.h"
 #include "server/status.h"
 
@@ -48,8 +49,9 @@ void add_anomaly_options(CLI::App& command, PredictOptions& options) {
 }
 
 int run_predict(const PredictOptions& options) {
-  const Pipeline pipeline(open_bundle(options.model.models),
-                          std::make_shared<ThreadPool>(options.model.threads));
+  const Pipeline pipeline(open_bundle(models_folder(options.model)),
+                          std::make_shared<ThreadPool>(options.model.threads),
+                          nn::choose_precision(options.model.precision));
   fmt::print(stderr, "{}\nModels: {}\n", kWarningEnglish, pipeline.bundle().title());
   int status = 0;
   for (const std::filesystem::path& study : options.studies) {

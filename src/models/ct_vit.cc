@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -15,6 +16,9 @@ namespace {
 constexpr int64_t kTokenRows = 144;
 constexpr int64_t kCodeBlock =
     1024;  // similarities of 144 tokens with so many codes stay in the L2 cache
+// Two unit vectors rounded to bfloat16 (8 significant bits, relative error 2^-8 each) have an inner
+// product that is off by 2 * 2^-8 at most, by Cauchy-Schwarz; the difference of two, by twice that.
+constexpr float kRoughMargin = 4 * 0x1p-8F;
 
 CtVitGeometry require_whole_patches(const CtVitGeometry& g) {
   const bool whole = g.patch > 0 && g.patch_frames > 0 && g.frames > 0 && g.height > 0 &&
@@ -59,7 +63,7 @@ void PatchEmbedding::gather(const Tensor& volume, int64_t token, float* patch) c
 Tensor PatchEmbedding::operator()(const Tensor& volume, const Pass& pass) const {
   const Grid grid = geometry_.grid();
   const int64_t patch_size = norm_in_.dim();
-  Tensor tokens = Tensor::uninitialised({grid.t, grid.h * grid.w, dim()});
+  Tensor tokens = pass.work.take({grid.t, grid.h * grid.w, dim()});
   pass.engine.pool().run_blocks(grid.tokens(), kTokenRows, [&](int64_t begin, int64_t end) {
     pass.watch.check();
     auto patches = pass.work.borrow(kTokenRows * patch_size);
@@ -74,7 +78,8 @@ Tensor PatchEmbedding::operator()(const Tensor& volume, const Pass& pass) const 
   return tokens;
 }
 
-Tensor position_bias(const Weights& scope, const Grid& grid, const nn::Engine& engine) {
+Tensor position_bias(const Weights& scope, const Grid& grid, const nn::Engine& given) {
+  const nn::Engine engine(given.pool());  // float32: computed once, and softmax is sensitive to it
   const int64_t dim = scope.shape("net.0.0.weight").at(0);
   const nn::Linear first = take_linear(scope.scope("net.0.0"), 2, dim, true, engine);
   const nn::Linear second = take_linear(scope.scope("net.1.0"), dim, dim, true, engine);
@@ -115,7 +120,8 @@ Tensor position_bias(const Weights& scope, const Grid& grid, const nn::Engine& e
 }
 
 CosineCodebook::CosineCodebook(const Weights& scope, int64_t dim, const nn::Engine& engine)
-    : codebook_(scope.take("embed", {1, -1, dim})) {
+    : codebook_(scope.take("embed", {1, -1, dim})),
+      rescored_(engine.precision() != nn::Precision::f32) {
   const int64_t codes = codebook_.dim(1);
   codebook_ = std::move(codebook_).reshaped({codes, dim});
   for (int64_t begin = 0; begin < codes; begin += kCodeBlock) {
@@ -123,7 +129,27 @@ CosineCodebook::CosineCodebook(const Weights& scope, int64_t dim, const nn::Engi
     Tensor unit = Tensor::uninitialised({count, dim});
     std::copy_n(row(begin), unit.size(), unit.data());
     nn::unit_heads(unit.data(), count, dim, 1, dim, nullptr);
-    blocks_.emplace_back(unit, Tensor(), engine, kTokenRows);
+    blocks_.push_back({nn::Linear(unit, Tensor(), engine, kTokenRows), Tensor()});
+    if (rescored_) blocks_.back().unit = std::move(unit);
+  }
+}
+
+// The choice among this block's codes and what was best before it.
+void CosineCodebook::compete(const Block& block, const float* token, const float* similarity,
+                             int64_t first, Best& best) const {
+  const int64_t codes = block.similarity.out();
+  const int64_t winner = nn::argmax(similarity, codes);
+  if (!rescored_) {
+    if (similarity[winner] > best.score) best = {similarity[winner], 0, first + winner};
+    return;
+  }
+  if (similarity[winner] < best.rough - kRoughMargin) return;
+  best.rough = std::max(best.rough, similarity[winner]);
+  const int64_t dim = codebook_.dim(1);
+  for (int64_t code = 0; code < codes; ++code) {
+    if (similarity[code] < best.rough - kRoughMargin) continue;
+    const auto exact = static_cast<float>(nn::dot(token, block.unit.data() + code * dim, dim));
+    if (exact > best.score) best = {exact, best.rough, first + code};
   }
 }
 
@@ -131,23 +157,21 @@ void CosineCodebook::nearest(const float* x, int64_t rows, int32_t* out, const P
   const int64_t dim = codebook_.dim(1);
   auto unit = pass.work.borrow(kTokenRows * dim);
   auto similarity = pass.work.borrow(kTokenRows * std::min(kCodeBlock, codes()));
-  auto best = pass.work.borrow(kTokenRows);
   std::copy_n(x, rows * dim, unit.data());
   nn::unit_heads(unit.data(), rows, dim, 1, dim, nullptr);
-  std::fill_n(best.data(), rows, -INFINITY);
-  std::fill_n(out, rows, 0);
+  std::array<Best, kTokenRows> best{};
   int64_t first = 0;
-  for (const nn::Linear& block : blocks_) {
-    block(unit.data(), rows, similarity.data());
+  for (const Block& block : blocks_) {
+    block.similarity(unit.data(), rows, similarity.data());
+    const int64_t codes = block.similarity.out();
     for (int64_t r = 0; r < rows; ++r) {
-      const float* line = similarity.data() + r * block.out();
-      const int64_t index = nn::argmax(line, block.out());
-      if (line[index] > best.data()[r]) {
-        best.data()[r] = line[index];
-        out[r] = static_cast<int32_t>(first + index);
-      }
+      compete(block, unit.data() + r * dim, similarity.data() + r * codes, first,
+              best[static_cast<std::size_t>(r)]);
     }
-    first += block.out();
+    first += codes;
+  }
+  for (int64_t r = 0; r < rows; ++r) {
+    out[r] = static_cast<int32_t>(best[static_cast<std::size_t>(r)].code);
   }
 }
 
@@ -162,16 +186,17 @@ std::vector<int32_t> CosineCodebook::operator()(const Tensor& x, const Pass& pas
   return codes;
 }
 
-Tensor swap_axes(const Tensor& x, const Pass& pass) {
+Tensor swap_axes(Tensor x, const Pass& pass) {
   const int64_t a = x.dim(0);
   const int64_t b = x.dim(1);
   const int64_t dim = x.dim(2);
-  Tensor out = Tensor::uninitialised({b, a, dim});
+  Tensor out = pass.work.take({b, a, dim});
   pass.engine.pool().run(b, [&](int64_t j) {
     for (int64_t i = 0; i < a; ++i) {
       std::copy_n(x.data() + (i * b + j) * dim, dim, out.data() + (j * a + i) * dim);
     }
   });
+  pass.work.give(std::move(x));
   return out;
 }
 
@@ -201,12 +226,14 @@ std::vector<int32_t> CtVit::encode(const Tensor& volume, const Pass& pass) const
   trace("spatial_transformer_out", x);
   // The temporal PEG reads the memory (h*w, T, D) as if it were (T, h, w, D): the trained weights
   // rely on it.
-  x = temporal_(swap_axes(x, pass), grid, nullptr, "temporal",
+  x = temporal_(swap_axes(std::move(x), pass), grid, nullptr, "temporal",
                 pass);  // (h*w, T, D), sequences of T tokens
   trace("temporal_transformer_out", x);
-  x = swap_axes(x, pass);  // (T, h*w, D)
+  x = swap_axes(std::move(x), pass);  // (T, h*w, D)
   trace("vq_input", x);
-  return codebook_(x, pass);
+  std::vector<int32_t> codes = codebook_(x, pass);
+  pass.work.give(std::move(x));
+  return codes;
 }
 
 Tensor CtVit::pool(const std::vector<int32_t>& codes) const {

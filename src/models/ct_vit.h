@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "base/tensor.h"
@@ -49,14 +50,28 @@ class CosineCodebook {
   int64_t codes() const { return codebook_.dim(0); }
   const float* row(int64_t code) const { return codebook_.data() + code * codebook_.dim(1); }
   /// x (tokens, D) -> index of the nearest row for each, the first where several are equally near.
+  /// Under bf16 the rounded similarities only pick candidates; those are compared in float32, so
+  /// that the choice is float32's for this x.
   std::vector<int32_t> operator()(const Tensor& x, const Pass& pass) const;
 
  private:
+  /// Similarities never exist for all codes, but for a block of them.
+  struct Block {
+    nn::Linear similarity;  // with the block's unit rows
+    Tensor unit;            // those rows, where candidates are compared again
+  };
+  struct Best {
+    float score = -std::numeric_limits<float>::infinity();
+    float rough = -std::numeric_limits<float>::infinity();  // the largest rounded similarity so far
+    int64_t code = 0;
+  };
   void nearest(const float* x, int64_t rows, int32_t* out, const Pass& pass) const;
+  void compete(const Block& block, const float* token, const float* similarity, int64_t first,
+               Best& best) const;
 
   Tensor codebook_;  // (codes, D), as stored
-  std::vector<nn::Linear>
-      blocks_;  // unit rows, a block of codes each: similarities never exist for all codes
+  bool rescored_;
+  std::vector<Block> blocks_;
 };
 
 /// Image encoder of CT-CLIP (arXiv:2403.17834): prepared volume (F, H, W) in [-1, 1] -> quantised
@@ -87,7 +102,7 @@ class CtVit {
   CosineCodebook codebook_;
 };
 
-/// (A, B, D) -> (B, A, D).
-Tensor swap_axes(const Tensor& x, const Pass& pass);
+/// (A, B, D) -> (B, A, D); x goes back to the workspace.
+Tensor swap_axes(Tensor x, const Pass& pass);
 
 }  // namespace ctclip::models

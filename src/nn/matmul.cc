@@ -13,10 +13,10 @@ namespace ctclip::nn {
 namespace {
 
 using Memory = dnnl::memory;
-constexpr auto kF32 = Memory::data_type::f32;
+using Type = Memory::data_type;
 
-Memory::desc row_major(int64_t rows, int64_t columns) {
-  return {{rows, columns}, kF32, Memory::format_tag::ab};
+Memory::desc row_major(int64_t rows, int64_t columns, Type type = Type::f32) {
+  return {{rows, columns}, type, Memory::format_tag::ab};
 }
 
 // Memory that views the caller's buffer; oneDNN's type has no const, and sources are only read.
@@ -24,40 +24,63 @@ Memory view(const Memory::desc& desc, const float* data) {
   return {desc, onednn_engine(), const_cast<float*>(data)};
 }
 
+// This thread's memory for `floats` values of at most a float's size, whatever it held before.
+float* thread_input(int64_t floats) {
+  thread_local Tensor input;
+  if (input.size() < floats) input = Tensor::uninitialised({floats});
+  return input.data();
+}
+
 }  // namespace
 
 struct Linear::Impl {
+  struct Product {
+    dnnl::matmul multiply;
+    std::optional<dnnl::reorder> round;  // of the input, where it isn't multiplied as it comes
+  };
+  Type type = Type::f32;  // of what is multiplied
   Memory weight;
   Memory::desc bias_desc;
   Tensor bias;
   mutable std::shared_mutex mutex;
-  mutable std::map<std::pair<int64_t, bool>, dnnl::matmul> primitives;
+  mutable std::map<std::pair<int64_t, bool>, Product> products;
 
-  dnnl::matmul primitive(int64_t rows, bool add_to_y, int64_t in, int64_t out) const {
+  Product make(int64_t rows, bool add_to_y, int64_t in, int64_t out) const {
+    const Memory::desc source = row_major(rows, in, type);
+    Product product{
+        dnnl::matmul(matmul(source, weight.get_desc(), bias_desc, row_major(rows, out), add_to_y)),
+        {}};
+    if (type != Type::f32) {
+      product.round.emplace(dnnl::reorder::primitive_desc(onednn_engine(), row_major(rows, in),
+                                                          onednn_engine(), source));
+    }
+    return product;
+  }
+
+  Product product(int64_t rows, bool add_to_y, int64_t in, int64_t out) const {
     const std::pair key(rows, add_to_y);
     {
       const std::shared_lock lock(mutex);
-      if (const auto found = primitives.find(key); found != primitives.end()) return found->second;
+      if (const auto found = products.find(key); found != products.end()) return found->second;
     }
-    dnnl::matmul made(matmul_f32(row_major(rows, in), weight.get_desc(), bias_desc,
-                                 row_major(rows, out), add_to_y));
+    Product made = make(rows, add_to_y, in, out);
     const std::unique_lock lock(mutex);
-    return primitives.emplace(key, std::move(made)).first->second;
+    return products.emplace(key, std::move(made)).first->second;
   }
 };
 
-Linear::Linear(const Tensor& weight, const Tensor& bias, const Engine& /*engine*/,
-               int64_t usual_rows)
+Linear::Linear(const Tensor& weight, const Tensor& bias, const Engine& engine, int64_t usual_rows)
     : in_(weight.dim(1)), out_(weight.dim(0)), impl_(std::make_unique<Impl>()) {
+  if (engine.precision() == Precision::bf16) impl_->type = Type::bf16;
   if (!bias.empty()) {
     impl_->bias = bias.clone();
     impl_->bias_desc = row_major(1, out_);
   }
-  const Memory::desc any({in_, out_}, kF32, Memory::format_tag::any);
-  const auto chosen = matmul_f32(row_major(usual_rows, in_), any, impl_->bias_desc,
-                                 row_major(usual_rows, out_), false);
+  const Memory::desc any({in_, out_}, impl_->type, Memory::format_tag::any);
+  const auto chosen = matmul(row_major(usual_rows, in_, impl_->type), any, impl_->bias_desc,
+                             row_major(usual_rows, out_), false);
   impl_->weight = Memory(chosen.weights_desc(), onednn_engine());
-  const Memory plain = view({{in_, out_}, kF32, Memory::format_tag::ba}, weight.data());
+  const Memory plain = view({{in_, out_}, Type::f32, Memory::format_tag::ba}, weight.data());
   execute(dnnl::reorder(plain, impl_->weight),
           {{DNNL_ARG_FROM, plain}, {DNNL_ARG_TO, impl_->weight}});
 }
@@ -67,13 +90,20 @@ Linear::Linear(Linear&&) noexcept = default;
 Linear& Linear::operator=(Linear&&) noexcept = default;
 
 void Linear::operator()(const float* x, int64_t rows, float* y, bool add_to_y) const {
-  std::unordered_map<int, Memory> arguments = {{DNNL_ARG_SRC, view(row_major(rows, in_), x)},
+  const Impl::Product product = impl_->product(rows, add_to_y, in_, out_);
+  Memory source = view(row_major(rows, in_), x);
+  if (product.round) {
+    const Memory rounded = view(row_major(rows, in_, impl_->type), thread_input(rows * in_));
+    execute(*product.round, {{DNNL_ARG_FROM, source}, {DNNL_ARG_TO, rounded}});
+    source = rounded;
+  }
+  std::unordered_map<int, Memory> arguments = {{DNNL_ARG_SRC, source},
                                                {DNNL_ARG_WEIGHTS, impl_->weight},
                                                {DNNL_ARG_DST, view(row_major(rows, out_), y)}};
   if (!impl_->bias.empty()) {
     arguments.emplace(DNNL_ARG_BIAS, view(impl_->bias_desc, impl_->bias.data()));
   }
-  execute(impl_->primitive(rows, add_to_y, in_, out_), arguments);
+  execute(product.multiply, arguments);
 }
 
 struct BatchMatMul::Impl {
@@ -84,7 +114,7 @@ struct BatchMatMul::Impl {
 namespace {
 Memory::desc describe(const MatrixBatch& m) {
   return {{m.batch, m.heads, m.rows, m.columns},
-          kF32,
+          Type::f32,
           Memory::dims{m.batch_stride, m.head_stride, m.row_stride, m.column_stride}};
 }
 }  // namespace
@@ -94,7 +124,7 @@ BatchMatMul::BatchMatMul(const MatrixBatch& a, const MatrixBatch& b, const Matri
   impl_->a = describe(a);
   impl_->b = describe(b);
   impl_->c = describe(c);
-  impl_->primitive = dnnl::matmul(matmul_f32(impl_->a, impl_->b, {}, impl_->c, false));
+  impl_->primitive = dnnl::matmul(matmul(impl_->a, impl_->b, {}, impl_->c, false));
 }
 
 BatchMatMul::~BatchMatMul() = default;

@@ -10,8 +10,8 @@
 namespace ctclip::nn {
 
 /// y = x W^T + bias, torch.nn.Linear: weight (out, in), bias (out). The weight is packed once, when
-/// the layer is built, and the primitives are kept by row count. Immutable; any number of threads
-/// may call it, each call computes on its own thread.
+/// the layer is built, in the engine's precision, and the primitives are kept by row count.
+/// Immutable; any number of threads may call it, each call computes on its own thread.
 class Linear {
  public:
   /// `bias` may be empty. `usual_rows` is the row count that most calls will have: the packing is

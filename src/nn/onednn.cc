@@ -71,9 +71,9 @@ dnnl::primitive_attr sum_if(bool add_to_output) {
 
 }  // namespace
 
-dnnl::matmul::primitive_desc matmul_f32(const dnnl::memory::desc& a, const dnnl::memory::desc& b,
-                                        const dnnl::memory::desc& bias, const dnnl::memory::desc& c,
-                                        bool add_to_c) {
+dnnl::matmul::primitive_desc matmul(const dnnl::memory::desc& a, const dnnl::memory::desc& b,
+                                    const dnnl::memory::desc& bias, const dnnl::memory::desc& c,
+                                    bool add_to_c) {
   const dnnl::matmul::desc desc =
       bias.dims().empty() ? dnnl::matmul::desc(a, b, c) : dnnl::matmul::desc(a, b, bias, c);
   return {desc, sum_if(add_to_c), onednn_engine()};

@@ -16,11 +16,11 @@ dnnl::stream& onednn_stream();
 void execute(const dnnl::primitive& primitive,
              const std::unordered_map<int, dnnl::memory>& arguments);
 
-/// y = a b with float32 matrices described by strides; what differs in oneDNN 3 stands behind
+/// c = a b with matrices described by type and strides; what differs in oneDNN 3 stands behind
 /// these.
-dnnl::matmul::primitive_desc matmul_f32(const dnnl::memory::desc& a, const dnnl::memory::desc& b,
-                                        const dnnl::memory::desc& bias, const dnnl::memory::desc& c,
-                                        bool add_to_c);
+dnnl::matmul::primitive_desc matmul(const dnnl::memory::desc& a, const dnnl::memory::desc& b,
+                                    const dnnl::memory::desc& bias, const dnnl::memory::desc& c,
+                                    bool add_to_c);
 
 /// 3x3 convolution with padding 1, images and weights as described; `add_to_y` adds to what is in
 /// the output.

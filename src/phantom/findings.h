@@ -11,10 +11,10 @@ namespace ctclip::phantom {
 
 /// One kind of finding that a phantom can show.
 struct FindingKind {
-  std::string_view name;          ///< as on the command line and in the truth: "pleural_effusion"
-  std::string_view supervised;    ///< target of the supervised model that it is; empty: none
-  std::string_view prompt;        ///< prompt of CT-CLIP (reference_pathologies()) that it is; empty: none
-  std::string_view size_is;       ///< what the size measures: "depth of the fluid, mm"
+  std::string_view name;        ///< as on the command line and in the truth: "pleural_effusion"
+  std::string_view supervised;  ///< target of the supervised model that it is; empty: none
+  std::string_view prompt;  ///< prompt of CT-CLIP (reference_pathologies()) that it is; empty: none
+  std::string_view size_is;            ///< what the size measures: "depth of the fluid, mm"
   double size_low = 0, size_high = 0;  ///< from barely visible to severe
   bool sided = false;
 };
@@ -35,11 +35,11 @@ struct Finding {
   std::string name, supervised, prompt;
   Side side = Side::none;
   double size = 0;
-  std::vector<Box> boxes;         ///< mm, LPS: one for each piece (each nodule, each effusion)
+  std::vector<Box> boxes;  ///< mm, LPS: one for each piece (each nodule, each effusion)
 };
 
-/// Adds the findings to a person: changes `anatomy` where a finding is a size of something, and returns
-/// layers where it is something new. What isn't requested is drawn from `random`.
+/// Adds the findings to a person: changes `anatomy` where a finding is a size of something, and
+/// returns layers where it is something new. What isn't requested is drawn from `random`.
 struct Planned {
   std::vector<Finding> truth;
   std::vector<StagedLayer> layers;
@@ -47,8 +47,8 @@ struct Planned {
 Planned plan_findings(const std::vector<FindingRequest>& requests, Anatomy& anatomy,
                       const Random& random);
 
-/// A random patient: how many findings (none in about half), and which, with sizes that favour none. Findings
-/// that exclude each other are never drawn together.
+/// A random patient: how many findings (none in about half), and which, with sizes that favour
+/// none. Findings that exclude each other are never drawn together.
 std::vector<FindingRequest> draw_findings(const Random& random);
 
 }  // namespace ctclip::phantom

@@ -1,16 +1,19 @@
 #include "pipeline/load.h"
 
 #include "base/log.h"
+#include "nn/precision.h"
 #include "pipeline/pipeline.h"
 
 namespace ctclip {
 
-std::shared_ptr<const Analyser> load_analyser(const std::filesystem::path& models, int threads) {
+std::shared_ptr<const Analyser> load_analyser(const std::filesystem::path& models, int threads,
+                                              std::string_view precision) {
   Bundle bundle = open_bundle(models);
-  auto pipeline =
-      std::make_shared<Pipeline>(std::move(bundle), std::make_shared<ThreadPool>(threads));
-  log().info("models: {}, licence: {}, sha256 {}", pipeline->bundle().title(),
-             pipeline->bundle().licence, pipeline->hash().substr(0, 12));
+  auto pipeline = std::make_shared<Pipeline>(
+      std::move(bundle), std::make_shared<ThreadPool>(threads), nn::choose_precision(precision));
+  log().info("models: {}, licence: {}, sha256 {}, precision {}", pipeline->bundle().title(),
+             pipeline->bundle().licence, pipeline->hash().substr(0, 12),
+             nn::precision_name(pipeline->precision()));
   return pipeline;
 }
 

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <string_view>
 
 #include "pipeline/analyser.h"
 
@@ -9,8 +10,10 @@ namespace ctclip {
 
 /// Loads a bundle (service.md "Models that users already have") into what answers studies, and logs
 /// one line: the bundle's name, and "not for patients" where its weights are not clinical.
-/// `threads`: of the pool that computes; 0 for one on each core. Takes seconds and gigabytes.
-/// Throws Error{bad_model}: the file, what was expected, what was found.
-std::shared_ptr<const Analyser> load_analyser(const std::filesystem::path& models, int threads);
+/// `threads`: of the pool that computes; 0 for one on each core. `precision`: see nn/precision.h.
+/// Takes seconds and gigabytes. Throws Error{bad_model}: the file, what was expected, what was
+/// found; Error{usage} for a precision that the processor lacks.
+std::shared_ptr<const Analyser> load_analyser(const std::filesystem::path& models, int threads,
+                                              std::string_view precision = "f32");
 
 }  // namespace ctclip

@@ -10,6 +10,7 @@
 #include "detectors/ctclip.h"
 #include "detectors/prepare.h"
 #include "detectors/supervised.h"
+#include "nn/precision.h"
 #include "pipeline/answer.h"
 #include "pipeline/maps.h"
 
@@ -33,8 +34,8 @@ std::vector<std::string> available_features(const std::vector<std::unique_ptr<De
 
 }  // namespace
 
-Pipeline::Pipeline(Bundle bundle, std::shared_ptr<ThreadPool> pool)
-    : bundle_(std::move(bundle)), pool_(std::move(pool)), engine_(*pool_) {
+Pipeline::Pipeline(Bundle bundle, std::shared_ptr<ThreadPool> pool, nn::Precision precision)
+    : bundle_(std::move(bundle)), pool_(std::move(pool)), engine_(*pool_, precision) {
   auto hash = std::async(std::launch::async, [this] { return bundle_hash(bundle_); });
   fusion_ = std::make_unique<Fusion>(lightgbm::Model::load(bundle_.files.at(Role::fusion).path),
                                      bundle_.groups, bundle_.threshold);
@@ -44,8 +45,8 @@ Pipeline::Pipeline(Bundle bundle, std::shared_ptr<ThreadPool> pool)
       std::make_unique<CtClip>(open_weights(bundle_, Role::ctclip), tokenizer, options, engine_));
   detectors_.push_back(std::make_unique<Supervised>(open_weights(bundle_, Role::supervised),
                                                     bundle_.geometry.vit, engine_));
-  anomaly_ =
-      std::make_unique<AnomalyStage>(bundle_, engine_, fusion_->wants("diffusion_reconstruction_"));
+  anomaly_ = std::make_unique<AnomalyStage>(bundle_, nn::Engine(*pool_),
+                                            fusion_->wants("diffusion_reconstruction_"));
   fusion_->require(available_features(detectors_, *anomaly_, bundle_.groups));
   hash_ = hash.get();
 }
@@ -97,6 +98,7 @@ Analysis Pipeline::analyse(const AnalysisRequest& request, Watch& watch) const {
     Analysis analysis{success_answer(bundle_, facts, result, spent()), {}};
     if (request.details) {
       analysis.answer["details"] = answer_details(bundle_, hash_, facts, result, watch);
+      analysis.answer["details"]["precision"] = nn::precision_name(precision());
       analysis.answer["details"]["anomaly"] = describe_anomaly(result.scores, bundle_.anomaly);
     }
     return analysis;

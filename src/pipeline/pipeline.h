@@ -35,12 +35,15 @@ struct Observer {
 class Pipeline : public Analyser {
  public:
   /// Loads every model and checks that the fusion's features are all made by some detector.
-  /// Throws Error{bad_model}: the file, what was expected, what was found.
-  Pipeline(Bundle bundle, std::shared_ptr<ThreadPool> pool);
+  /// `precision`: of the two image encoders; the slice networks compute in float32. Throws
+  /// Error{bad_model}: the file, what was expected, what was found.
+  Pipeline(Bundle bundle, std::shared_ptr<ThreadPool> pool,
+           nn::Precision precision = nn::Precision::f32);
 
   const Bundle& bundle() const { return bundle_; }
   const std::string& hash() const { return hash_; }
   const Fusion& fusion() const { return *fusion_; }
+  nn::Precision precision() const { return engine_.precision(); }
 
   /// The whole program on one page. `facts` and `seconds` (in `watch`) are filled as far as it came
   /// even when it throws.

@@ -1,0 +1,40 @@
+#include "nn/precision.h"
+
+#include <fmt/format.h>
+
+#include <dnnl.hpp>
+
+#include "base/error.h"
+
+namespace ctclip::nn {
+
+bool multiplies_bf16() {
+  switch (dnnl::get_effective_cpu_isa()) {
+    case dnnl::cpu_isa::avx512_core_bf16:
+    case dnnl::cpu_isa::avx512_core_amx:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Precision choose_precision(std::string_view name) {
+  if (name == "f32") return Precision::f32;
+  if (name == "auto") return multiplies_bf16() ? Precision::bf16 : Precision::f32;
+  if (name != "bf16") {
+    throw Error(Code::usage,
+                fmt::format("precision: expected auto, f32 or bf16, found \"{}\"", name));
+  }
+  if (!multiplies_bf16()) {
+    throw Error(Code::usage,
+                "precision: bf16 was asked for, but this processor does not multiply "
+                "bfloat16 (AVX512-BF16); expected f32 or auto");
+  }
+  return Precision::bf16;
+}
+
+std::string_view precision_name(Precision precision) {
+  return precision == Precision::bf16 ? "bf16" : "f32";
+}
+
+}  // namespace ctclip::nn

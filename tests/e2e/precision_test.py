@@ -1,0 +1,59 @@
+"""The same study in every precision, and on a processor with less: oneDNN's own limit stands for one.
+
+Usage: precision_test.py CTCLIP, the program that was built.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+from service import GOLDEN, ROOT
+
+STUDY = GOLDEN / "dicom" / "s01_base.zip"
+MODELS = ROOT / "tests" / "data" / "tiny"
+# float32 products of other summation order: 1e-5 in a latent (models_ct_vit_test), and a logit is at
+# most a few times that.
+CLOSE = 1e-4
+
+
+def predict(ctclip, precision, isa=None):
+    environment = dict(os.environ)
+    if isa:
+        environment["ONEDNN_MAX_CPU_ISA"] = isa
+    return subprocess.run(
+        [ctclip, "predict", "--models", MODELS, "--details", "--any-anatomy", "--precision", precision, STUDY],
+        capture_output=True, text=True, env=environment, timeout=300, check=False)
+
+
+def details(run):
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)["details"]
+
+
+def close(one, other):
+    for model, found in one["probabilities"].items():
+        expected = other["probabilities"][model]
+        assert found.keys() == expected.keys(), model
+        for name, probability in found.items():
+            assert abs(probability - expected[name]) < CLOSE, (model, name)
+
+
+def main():
+    ctclip = sys.argv[1]
+    full = details(predict(ctclip, "f32"))
+    assert full["precision"] == "f32", full["precision"]
+    older = details(predict(ctclip, "auto", isa="AVX2"))
+    assert older["precision"] == "f32", "AVX2 does not multiply bfloat16"
+    close(older, full)
+    refused = predict(ctclip, "bf16", isa="AVX2")
+    assert refused.returncode == 2 and "AVX512-BF16" in refused.stderr, refused.stderr
+    chosen = details(predict(ctclip, "auto"))
+    print(f"auto is {chosen['precision']} here")
+    if chosen["precision"] == "bf16":
+        assert chosen["features"] != full["features"], "nothing was rounded"
+        assert details(predict(ctclip, "bf16"))["features"] == chosen["features"]
+
+
+if __name__ == "__main__":
+    main()
