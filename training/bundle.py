@@ -74,7 +74,7 @@ def write_denoiser(folder: Path, state: State) -> None:
     torch.save(halved(state), folder / FILES["diffusion_unet"])
 
 
-def write_bundle_json(folder: Path, prompts: list[str], groups: dict, threshold: float) -> None:
+def write_bundle_json(folder: Path, prompts: list[str], threshold: float) -> None:
     """Over the files that are there."""
     files = {}
     for role, name in FILES.items():
@@ -90,7 +90,6 @@ def write_bundle_json(folder: Path, prompts: list[str], groups: dict, threshold:
         "geometry": geometry(),
         "text_encoder": {"heads": TEXT_HEADS},
         "prompts": prompts,
-        "groups": groups,
         "threshold": threshold,
         "anomaly": {
             "image_size": SLICE_SIZE,

@@ -46,10 +46,3 @@ BATCH = 4
 HEAD_STEPS = 500
 # By the clock: these stop wherever they are, and a faster machine gets further.
 SECONDS = {"pretrain": 2640, "supervised": 300, "slices": 540, "denoiser": 240}
-
-# Prompts whose features LightGBM also sees together (docs/models.md).
-GROUPS = {
-    "lung": ["Consolidation", "Ground-glass opacity", "Atelectasis", "Pulmonary fibrosis", "Pulmonary emphysema"],
-    "pleura": ["Pleural effusion", "Pneumothorax", "Pleural thickening"],
-    "bone": ["Rib fracture", "Vertebral compression fracture"],
-}

@@ -23,7 +23,6 @@ from pretrain import pretrain
 from readout import histograms
 from reports import Tokenizer, make_vocabulary
 from settings import (
-    GROUPS,
     HEAD_STEPS,
     SECONDS,
     SPLITS,
@@ -138,17 +137,12 @@ class Run:
             train_denoiser(self.train, out, SECONDS["denoiser"])
         bundle.write_denoiser(self.out, torch.load(out))
 
-    @property
-    def groups(self) -> dict[str, list[str]]:
-        groups = {name: [p for p in members if p in self.prompts] for name, members in GROUPS.items()}
-        return {name: members for name, members in groups.items() if members}
-
     def features(self) -> None:
         """Of studies that no detector has seen, as ctclip computes them; a few studies exist at a time."""
         out = self.work / "features.jsonl"
-        names = fusion.feature_names(self.prompts, self.groups, reconstruction=False)
+        names = fusion.feature_names(self.prompts)
         fusion.write_placeholder(self.out / bundle.FILES["fusion"], names)
-        bundle.write_bundle_json(self.out, self.prompts, self.groups, 0.5)
+        bundle.write_bundle_json(self.out, self.prompts, 0.5)
         first, count = SPLITS["fusion"]
         done = len(out.read_text().splitlines()) if out.exists() else 0
         with out.open("a") as lines:
@@ -174,11 +168,11 @@ class Run:
 
     def fusion(self) -> None:
         rows = [json.loads(line) for line in (self.work / "features.jsonl").read_text().splitlines()]
-        names = list(rows[0]["features"])
+        names = fusion.feature_names(self.prompts)
         values = np.array([[row["features"][name] for name in names] for row in rows])
         abnormal = np.array([bool(row["findings"]) for row in rows], np.float64)
         table = fusion.Table(names, values, abnormal)
         found = fusion.fit_fusion(table, self.out / bundle.FILES["fusion"])
-        bundle.write_bundle_json(self.out, self.prompts, self.groups, found["threshold"])
+        bundle.write_bundle_json(self.out, self.prompts, found["threshold"])
         (self.work / "fusion.json").write_text(json.dumps(found, indent=2) + "\n")
         print(json.dumps(found, indent=2))
