@@ -5,8 +5,6 @@ from __future__ import annotations
 import bisect
 import random
 
-AGGREGATES = ("mean_probability", "max_probability", "top3_mean")
-
 
 def auroc(positive: list[float], negative: list[float]) -> float:
     """Probability that a positive scores above a negative, ties a half."""
