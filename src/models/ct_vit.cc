@@ -63,7 +63,7 @@ void PatchEmbedding::gather(const Tensor& volume, int64_t token, float* patch) c
 Tensor PatchEmbedding::operator()(const Tensor& volume, const Pass& pass) const {
   const Grid grid = geometry_.grid();
   const int64_t patch_size = norm_in_.dim();
-  Tensor tokens = Tensor::uninitialised({grid.t, grid.h * grid.w, dim()});
+  Tensor tokens = pass.work.take({grid.t, grid.h * grid.w, dim()});
   pass.engine.pool().run_blocks(grid.tokens(), kTokenRows, [&](int64_t begin, int64_t end) {
     pass.watch.check();
     auto patches = pass.work.borrow(kTokenRows * patch_size);
@@ -143,6 +143,7 @@ void CosineCodebook::compete(const Block& block, const float* token, const float
     if (similarity[winner] > best.score) best = {similarity[winner], 0, first + winner};
     return;
   }
+  if (similarity[winner] < best.rough - kRoughMargin) return;
   best.rough = std::max(best.rough, similarity[winner]);
   const int64_t dim = codebook_.dim(1);
   for (int64_t code = 0; code < codes; ++code) {
@@ -185,16 +186,17 @@ std::vector<int32_t> CosineCodebook::operator()(const Tensor& x, const Pass& pas
   return codes;
 }
 
-Tensor swap_axes(const Tensor& x, const Pass& pass) {
+Tensor swap_axes(Tensor x, const Pass& pass) {
   const int64_t a = x.dim(0);
   const int64_t b = x.dim(1);
   const int64_t dim = x.dim(2);
-  Tensor out = Tensor::uninitialised({b, a, dim});
+  Tensor out = pass.work.take({b, a, dim});
   pass.engine.pool().run(b, [&](int64_t j) {
     for (int64_t i = 0; i < a; ++i) {
       std::copy_n(x.data() + (i * b + j) * dim, dim, out.data() + (j * a + i) * dim);
     }
   });
+  pass.work.give(std::move(x));
   return out;
 }
 
@@ -224,12 +226,14 @@ std::vector<int32_t> CtVit::encode(const Tensor& volume, const Pass& pass) const
   trace("spatial_transformer_out", x);
   // The temporal PEG reads the memory (h*w, T, D) as if it were (T, h, w, D): the trained weights
   // rely on it.
-  x = temporal_(swap_axes(x, pass), grid, nullptr, "temporal",
+  x = temporal_(swap_axes(std::move(x), pass), grid, nullptr, "temporal",
                 pass);  // (h*w, T, D), sequences of T tokens
   trace("temporal_transformer_out", x);
-  x = swap_axes(x, pass);  // (T, h*w, D)
+  x = swap_axes(std::move(x), pass);  // (T, h*w, D)
   trace("vq_input", x);
-  return codebook_(x, pass);
+  std::vector<int32_t> codes = codebook_(x, pass);
+  pass.work.give(std::move(x));
+  return codes;
 }
 
 Tensor CtVit::pool(const std::vector<int32_t>& codes) const {

@@ -102,7 +102,7 @@ class CtVit {
   CosineCodebook codebook_;
 };
 
-/// (A, B, D) -> (B, A, D).
-Tensor swap_axes(const Tensor& x, const Pass& pass);
+/// (A, B, D) -> (B, A, D); x goes back to the workspace.
+Tensor swap_axes(Tensor x, const Pass& pass);
 
 }  // namespace ctclip::models

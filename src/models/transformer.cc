@@ -201,7 +201,7 @@ Tensor Transformer::operator()(Tensor x, const Grid& grid, const Tensor* bias,
     if (pass.trace) pass.trace(fmt::format("{}_layer{}_{}", name, layer, step), x);
   };
   const int64_t dim = norm_out_.dim();
-  Tensor other = Tensor::uninitialised(x.shape());
+  Tensor other = pass.work.take(x.shape());
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     layers_[i].peg(x.data(), grid, other.data(), pass);  // x = peg(x) + x
     std::swap(x, other);
@@ -214,6 +214,7 @@ Tensor Transformer::operator()(Tensor x, const Grid& grid, const Tensor* bias,
   pass.engine.pool().run_blocks(grid.tokens(), kTokenRows, [&](int64_t begin, int64_t end) {
     norm_out_(x.data() + begin * dim, end - begin, x.data() + begin * dim);
   });
+  pass.work.give(std::move(other));
   return x;
 }
 

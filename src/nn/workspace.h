@@ -18,7 +18,7 @@ class Workspace {
    public:
     Lease(Workspace& owner, Tensor buffer) : owner_(&owner), buffer_(std::move(buffer)) {}
     ~Lease() {
-      if (owner_ != nullptr) owner_->give_back(std::move(buffer_));
+      if (owner_ != nullptr) owner_->give(std::move(buffer_));
     }
     Lease(Lease&& other) noexcept
         : owner_(std::exchange(other.owner_, nullptr)), buffer_(std::move(other.buffer_)) {}
@@ -37,23 +37,27 @@ class Workspace {
 
   /// `count` floats, whatever they held before: the buffer of that size that was given back last,
   /// which the caches still know.
-  [[nodiscard]] Lease borrow(int64_t count) {
+  [[nodiscard]] Lease borrow(int64_t count) { return {*this, take({count})}; }
+
+  /// The same as a tensor to keep, or to give back: fresh memory costs a page fault every 4 KiB.
+  [[nodiscard]] Tensor take(Shape shape) {
+    const int64_t count = element_count(shape);
     const std::lock_guard lock(mutex_);
     for (auto it = free_.rbegin(); it != free_.rend(); ++it) {
       if (it->size() != count) continue;
       Tensor buffer = std::move(*it);
       free_.erase(std::next(it).base());
-      return {*this, std::move(buffer)};
+      return std::move(buffer).reshaped(std::move(shape));
     }
-    return {*this, Tensor::uninitialised({count})};
+    return Tensor::uninitialised(std::move(shape));
   }
 
- private:
-  void give_back(Tensor buffer) {
+  void give(Tensor buffer) {
     const std::lock_guard lock(mutex_);
     free_.push_back(std::move(buffer));
   }
 
+ private:
   std::mutex mutex_;
   std::vector<Tensor> free_;
 };
