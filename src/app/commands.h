@@ -15,6 +15,7 @@ void add_inspect(CLI::App& app, Action& action);
 void add_export(CLI::App& app, Action& action);
 void add_fusion(CLI::App& app, Action& action);
 void add_models(CLI::App& app, Action& action);
+void add_phantom(CLI::App& app, Action& action);
 void add_serve(CLI::App& app, Action& action);
 
 }  // namespace ctclip::app

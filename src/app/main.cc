@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
   ctclip::app::add_export(app, action);
   ctclip::app::add_fusion(app, action);
   ctclip::app::add_models(app, action);
+  ctclip::app::add_phantom(app, action);
   ctclip::app::add_serve(app, action);
   try {
     app.parse(argc, argv);

@@ -17,6 +17,7 @@ constexpr uint64_t kZip64Size = 4 + 16;  // in a local header
 constexpr uint64_t kFieldSize = 4;       // head of the padding field
 constexpr uint16_t kDosDate = 0x21;      // 1 January 1980
 constexpr uint64_t kIn64 = 0xffffffff;
+constexpr uint16_t kStored = 0, kDeflated = 8;
 
 /// Little-endian fields one behind the other.
 class Fields {
@@ -38,8 +39,8 @@ class Fields {
 };
 
 /// Fields that a local header and a directory entry have in common, up to the length of the name.
-void put_common(Fields& fields, uint32_t crc, std::size_t name_size) {
-  fields.put(kVersion, 2).put(0, 2).put(0, 2);  // flags, stored
+void put_common(Fields& fields, uint16_t method, uint32_t crc, std::size_t name_size) {
+  fields.put(kVersion, 2).put(0, 2).put(method, 2);  // no flags
   fields.put(0, 2).put(kDosDate, 2).put(crc, 4);
   fields.put(kIn64, 4).put(kIn64, 4).put(name_size, 2);
 }
@@ -50,6 +51,25 @@ uint32_t checksum(std::span<const std::byte> bytes) {
 }
 
 }  // namespace
+
+Deflated deflate_record(std::span<const std::byte> bytes) {
+  z_stream stream = {};
+  // A negative window: no header of zlib's around the bytes.
+  if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, -MAX_WBITS, 9, Z_DEFAULT_STRATEGY) != Z_OK) {
+    throw Error(Code::internal, "zlib has no memory");
+  }
+  Deflated record = {{}, bytes.size(), checksum(bytes)};
+  record.bytes.resize(deflateBound(&stream, bytes.size()));
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(bytes.data()));
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  stream.next_out = reinterpret_cast<Bytef*>(record.bytes.data());
+  stream.avail_out = static_cast<uInt>(record.bytes.size());
+  const int result = deflate(&stream, Z_FINISH);
+  record.bytes.resize(stream.total_out);
+  deflateEnd(&stream);
+  if (result != Z_STREAM_END) throw Error(Code::internal, "zlib cannot compress a record");
+  return record;
+}
 
 ZipWriter::ZipWriter(std::filesystem::path path)
     : path_(std::move(path)), part_(path_.string() + ".part"), out_(part_, std::ios::binary) {
@@ -71,17 +91,25 @@ void ZipWriter::write(std::span<const std::byte> bytes) {
 }
 
 void ZipWriter::add(const std::string& name, std::span<const std::byte> bytes) {
-  const Record record{name, position_, bytes.size(), checksum(bytes)};
+  add({name, position_, bytes.size(), checksum(bytes), kStored, bytes.size()}, bytes);
+}
+
+void ZipWriter::add(const std::string& name, const Deflated& record) {
+  add({name, position_, record.size, record.crc, kDeflated, record.bytes.size()}, record.bytes);
+}
+
+void ZipWriter::add(const Record& record, std::span<const std::byte> stored) {
+  const std::string& name = record.name;
   const uint64_t data = position_ + kHeaderSize + name.size() + kZip64Size + kFieldSize;
   const uint64_t padding = (kAlignment - data % kAlignment) % kAlignment;
   Fields header;
   header.put(0x04034b50, 4);
-  put_common(header, record.crc, name.size());
+  put_common(header, record.method, record.crc, name.size());
   header.put(kZip64Size + kFieldSize + padding, 2).put(name);
-  header.put(1, 2).put(16, 2).put(record.size, 8).put(record.size, 8);
+  header.put(1, 2).put(16, 2).put(record.size, 8).put(record.stored, 8);
   header.put("FB").put(padding, 2).put(std::string(padding, 'Z'));  // as PyTorch pads
   write(header.bytes());
-  write(bytes);
+  write(stored);
   records_.push_back(record);
 }
 
@@ -90,9 +118,9 @@ void ZipWriter::finish() {
   for (const Record& record : records_) {
     Fields entry;
     entry.put(0x02014b50, 4).put(kVersion, 2);
-    put_common(entry, record.crc, record.name.size());
+    put_common(entry, record.method, record.crc, record.name.size());
     entry.put(4 + 24, 2).put(0, 2).put(0, 2).put(0, 2).put(0, 4).put(kIn64, 4).put(record.name);
-    entry.put(1, 2).put(24, 2).put(record.size, 8).put(record.size, 8).put(record.offset, 8);
+    entry.put(1, 2).put(24, 2).put(record.size, 8).put(record.stored, 8).put(record.offset, 8);
     write(entry.bytes());
   }
   const uint64_t end = position_;
