@@ -9,7 +9,6 @@
 #include "bench/parts.h"
 #include "bench/peak.h"
 #include "bench/study.h"
-#include "bench/synthetic_study.h"
 
 namespace {
 
@@ -21,7 +20,6 @@ struct Options {
   fs::path study, output;
   std::string precision = "f32";
   int threads = 0;
-  int slices = 300;
 };
 
 using Command = std::function<void(const Options&, const std::shared_ptr<ThreadPool>&)>;
@@ -35,7 +33,6 @@ CLI::App* add(CLI::App& app, const std::string& name, const std::string& what, O
   sub->add_option("--output", options.output, "File to write");
   sub->add_option("--precision", options.precision, "f32, bf16 or auto")->capture_default_str();
   sub->add_option("--threads", options.threads, "0: one for each core")->capture_default_str();
-  sub->add_option("--slices", options.slices, "Of a study to write")->capture_default_str();
   sub->callback([&chosen, command = std::move(command)] { chosen = command; });
   return sub;
 }
@@ -75,10 +72,6 @@ void add_tables(CLI::App& app, Options& options, Command& chosen) {
       });
   add(app, "convolutions", "Each shape of convolution by each method, as a table", options, chosen,
       [](const Options&, const std::shared_ptr<ThreadPool>&) { bench::print_convolutions(); });
-  add(app, "write-study", "Write a synthetic study of 512x512 slices", options, chosen,
-      [](const Options& o, const std::shared_ptr<ThreadPool>&) {
-        bench::write_synthetic_study(o.output, o.slices);
-      });
   add(app, "write-slices", "Write what the slice classifier sees of a volume", options, chosen,
       [](const Options& o, const std::shared_ptr<ThreadPool>&) {
         bench::write_slices(o.network, o.output);

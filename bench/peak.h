@@ -7,8 +7,9 @@
 namespace ctclip::bench {
 
 struct Peak {
-  double all = 0;     ///< GFLOP/s of all threads together, by the wall clock
-  double thread = 0;  ///< of one of them, by the CPU clock: what other processes take does not count
+  double all = 0;  ///< GFLOP/s of all threads together, by the wall clock
+  double thread =
+      0;  ///< of one of them, by the CPU clock: what other processes take does not count
 };
 
 /// The machine's own peak now: oneDNN's matrix product (1152 x 2048 by 2048 x 2048, its own packed
