@@ -8,7 +8,7 @@ import zipfile
 
 SIZES = (20, 50, 100, 200, 300, 450, 600)
 USUAL = 300
-FINEST_MM = 0.4  # between slices of the study that the others are thinned out of
+FINEST_MM = 0.5  # between slices of the study that the others are thinned out of
 
 
 class Assets:
