@@ -15,7 +15,7 @@
 namespace ctclip::bench {
 namespace {
 
-const models::Trace kNoTrace;
+const models::Trace no_trace;
 
 Weights open(const Bundle& bundle, Role role) {
   const auto found = bundle.files.find(role);
@@ -53,7 +53,7 @@ Tensor cut_slices(const NetworkBench& bench, int64_t size) {
 /// What the calls of a network share, whatever the network.
 struct Setting {
   Setting(ThreadPool& pool, nn::Precision precision) : engine(pool, precision) {}
-  models::Pass pass() { return {engine, work, watch, kNoTrace}; }
+  models::Pass pass() { return {engine, work, watch, no_trace}; }
 
   nn::Engine engine;
   nn::Workspace work;

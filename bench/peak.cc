@@ -50,6 +50,7 @@ Peak peak_gflops(ThreadPool& pool, nn::Precision precision) {
   const dnnl::matmul::primitive_desc desc = describe(precision);
   const dnnl::matmul product(desc);
   std::vector<Product> operands;
+  operands.reserve(static_cast<std::size_t>(pool.threads()));
   for (int i = 0; i < pool.threads(); ++i) operands.emplace_back(desc);
   const double gflop = kGflop * kCalls * pool.threads();
   Peak best;

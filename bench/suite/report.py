@@ -20,11 +20,14 @@ def table(head, rows):
     return "\n".join(lines)
 
 
+BUSY = " **Others used this machine, too: only ratios and CPU seconds mean something here.**"
+
+
 def machine(report):
     it = report["machine"]
     return (f"{it['processor']}, {it['cores']} cores, {', '.join(it['instructions'])}, {it['memory_gib']} GiB; "
             f"{it['date']}, commit {it['commit']}; load average {it['load_before']} before, "
-            f"{it['load_after']} after.")
+            f"{it['load_after']} after." + BUSY * (it["load_before"] > 0.5))
 
 
 def rate(gflop, seconds, peak):
@@ -45,13 +48,19 @@ def stage_rows(entry):
     return rows
 
 
+def cpu_share(entry):
+    work = sum(one.get("gflop", 0) for one in entry["stages"].values())
+    return 100 * work / entry["cpu_seconds"]["best"] / entry["peak"]["thread_gflops"]
+
+
 def stages(report):
     parts = []
     for entry in report["stages"]:
         parts.append(f"**{entry['precision']}, {entry['threads']} thread{'s' * (entry['threads'] > 1)}**: peak "
                      f"{entry['peak']['gflops']:.0f} GFLOP/s; start {entry['start_seconds']:.1f} s; peak memory "
                      f"{entry['peak_memory_gib']:.2f} GiB, start included; "
-                     f"{entry['cpu_seconds']['best']:.1f} CPU seconds.")
+                     f"{entry['cpu_seconds']['best']:.1f} CPU seconds, {cpu_share(entry):.0f} % of the peak by "
+                     "that clock.")
         parts.append(table(["stage", "s, median", "s, best", "GFLOP", "GFLOP/s", "of the peak"], stage_rows(entry)))
     return "\n\n".join(parts)
 

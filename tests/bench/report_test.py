@@ -39,6 +39,14 @@ class Report(unittest.TestCase):
     def test_the_study_counts_all_its_networks(self):
         self.assertIn("| **the study** | **18.50** | **17.00** | 1600 | 94 | 47 % |", report.markdown(REPORT))
 
+    def test_a_busy_machine_is_named(self):
+        busy = {**REPORT, "machine": {**REPORT["machine"], "load_before": 3.0}}
+        self.assertIn("Others used this machine", report.markdown(busy))
+        self.assertNotIn("Others used this machine", report.markdown(REPORT))
+
+    def test_the_cpu_clock_has_its_own_share(self):
+        self.assertIn("30.0 CPU seconds, 53 % of the peak by that clock.", report.markdown(REPORT))
+
     def test_a_stage_that_takes_no_time_has_no_row(self):
         self.assertNotIn("fusion", report.markdown(REPORT))
 
