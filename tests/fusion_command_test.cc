@@ -8,7 +8,7 @@
 #include <sstream>
 
 #include "app/commands.h"
-#include "app/csv.h"
+#include "base/csv.h"
 #include "base/error.h"
 #include "fusion_golden.h"
 
@@ -46,7 +46,7 @@ Printed run(const std::vector<std::string>& arguments) {
   }
   std::istringstream out(::testing::internal::GetCapturedStdout());
   Printed result{{}, ::testing::internal::GetCapturedStderr()};
-  app::CsvReader reader(out, "stdout");
+  CsvReader reader(out, "stdout");
   for (std::vector<std::string> fields; reader.next(fields);) result.records.push_back(fields);
   return result;
 }

@@ -94,7 +94,8 @@ TEST_F(CtVitReplay, SpatialTransformer) {
 
 TEST_F(CtVitReplay, TemporalTransformer) {
   Bench bench;
-  check_layers("temporal", models::swap_axes(seen("spatial_transformer_out").clone(), bench.pass()));
+  check_layers("temporal",
+               models::swap_axes(seen("spatial_transformer_out").clone(), bench.pass()));
   EXPECT_TRUE(
       all_close(seen("temporal_transformer_out"), reference("temporal_transformer_out"), kTokens));
 }

@@ -19,8 +19,8 @@ using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 
-/// A whole chest in 2.5 mm voxels.
-Lattice coarse() { return {160, 120, 152, {-199, -149, -192}, {2.5F, 2.5F, 2.5F}}; }
+/// A whole chest in 4 mm voxels.
+Lattice coarse() { return {100, 75, 95, {-199, -149, -192}, {4, 4, 4}}; }
 
 Point centre_of(const Lattice& lattice, size_t index) {
   const auto i = static_cast<int64_t>(index);
@@ -42,10 +42,17 @@ struct Study {
   std::vector<Finding> truth;
 };
 
+/// A healthy person, drawn once: that takes as long as all findings together.
+const Anatomy& person(uint64_t seed) {
+  static std::map<uint64_t, Anatomy> drawn;
+  const auto found = drawn.find(seed);
+  return found != drawn.end() ? found->second
+                              : drawn.emplace(seed, draw_anatomy(Random(seed))).first->second;
+}
+
 Study study(uint64_t seed, const std::vector<FindingRequest>& requests) {
-  const Random random(seed);
-  Anatomy anatomy = draw_anatomy(random.stream("anatomy"));
-  Planned planned = plan_findings(requests, anatomy, random.stream("findings"));
+  Anatomy anatomy = person(seed);
+  Planned planned = plan_findings(requests, anatomy, Random(seed).stream("findings"));
   const Scene scene = paint(anatomy, std::move(planned.layers));
   ThreadPool pool(2);
   Watch watch;
@@ -70,7 +77,7 @@ FindingRequest request(const FindingKind& kind, std::optional<Side> side,
 
 /// What a finding does to the image.
 struct Change {
-  double ml = 0;           ///< changed by more than 20 HU, ml
+  double ml = 0;               ///< changed by more than 20 HU, ml
   double sum = 0;              ///< HU * ml
   int64_t outside = 0;         ///< changed voxels in no box
   Point where;                 ///< one of them
@@ -80,7 +87,7 @@ struct Change {
 Change compare(const std::vector<float>& before, const Study& after) {
   std::vector<Box> boxes;
   // Half a voxel's diagonal, roughened surfaces, and the haze around some findings.
-  for (const Box& box : after.truth.front().boxes) boxes.push_back(box.grown(10));
+  for (const Box& box : after.truth.front().boxes) boxes.push_back(box.grown(12));
   const Lattice lattice = coarse();
   const double voxel = std::pow(lattice.spacing.x, 3) / 1000;
   Change change;
@@ -114,7 +121,7 @@ class EachFinding : public testing::TestWithParam<std::string_view> {
 };
 
 TEST_P(EachFinding, ChangesTheImageWhereItsBoxesAre) {
-  for (const uint64_t seed : {101, 102, 103}) {
+  for (const uint64_t seed : {101, 102}) {
     const Side side = seed % 2 == 0 ? Side::left : Side::right;
     const Study ill = study(seed, {request(kind(), side, middle())});
     const Change change = compare(healthy(seed), ill);
@@ -122,7 +129,9 @@ TEST_P(EachFinding, ChangesTheImageWhereItsBoxesAre) {
     EXPECT_GT(change.ml, 0.1) << "seed " << seed;
     EXPECT_EQ(change.outside, 0) << "seed " << seed << ", such as (" << change.where.x << ", "
                                  << change.where.y << ", " << change.where.z << ")";
-    if (kDarker.count(GetParam()) != 0) EXPECT_LT(change.sum, 0) << "seed " << seed;
+    if (kDarker.count(GetParam()) != 0) {
+      EXPECT_LT(change.sum, 0) << "seed " << seed;
+    }
     if (kDarker.count(GetParam()) + kEither.count(GetParam()) == 0) {
       EXPECT_GT(change.sum, 0) << "seed " << seed;
     }
@@ -135,9 +144,8 @@ TEST_P(EachFinding, ChangesTheImageWhereItsBoxesAre) {
 
 TEST_P(EachFinding, IsAsLargeAsAskedFor) {
   for (const double size : {kind().size_low, kind().size_high}) {
-    const Random random(7);
-    Anatomy anatomy = draw_anatomy(random.stream("anatomy"));
-    const Planned planned = plan_findings({request(kind(), Side::both, size)}, anatomy, random);
+    Anatomy anatomy = person(101);
+    const Planned planned = plan_findings({request(kind(), Side::both, size)}, anatomy, Random(7));
     const Finding& found = planned.truth.front();
     EXPECT_EQ(found.name, GetParam());
     EXPECT_EQ(found.size, size);
@@ -169,30 +177,33 @@ TEST(FindingKinds, AreTheSupervisedTargetsInTheirOrderThenOthers) {
   for (const FindingKind& kind : finding_kinds()) {
     EXPECT_TRUE(names.insert(kind.name).second) << kind.name;
     EXPECT_LT(kind.size_low, kind.size_high);
-    if (!kind.supervised.empty()) EXPECT_THAT(targets, Contains(kind.supervised));
-    if (!kind.prompt.empty())
+    if (!kind.supervised.empty()) {
+      EXPECT_THAT(targets, Contains(kind.supervised));
+    }
+    if (!kind.prompt.empty()) {
       EXPECT_THAT(reference_pathologies(), Contains(kind.prompt)) << kind.name;
+    }
   }
 }
 
 TEST(Findings, AreTheSameForTheSameSeed) {
   const std::vector<FindingRequest> requests = {parse_finding("covid"), parse_finding("nodule"),
                                                 parse_finding("pleural_effusion:side=left")};
-  const Study first = study(5, requests);
-  const Study second = study(5, requests);
+  const Study first = study(101, requests);
+  const Study second = study(101, requests);
   EXPECT_EQ(first.hu, second.hu);
   EXPECT_EQ(first.truth.front().size, second.truth.front().size);
 }
 
 TEST(Findings, AnAneurysmIsAsWideAsItSays) {
-  Anatomy anatomy = draw_anatomy(Random(3));
+  Anatomy anatomy = person(101);
   plan_findings({parse_finding("pulmonary_trunk_pathology:size=44")}, anatomy, Random(3));
   const auto& radii = anatomy.pulmonary_trunk.radii;
   EXPECT_NEAR(*std::max_element(radii.begin(), radii.end()), 22, 0.1);
 }
 
 TEST(Findings, SayWhatElseIsThere) {
-  Anatomy anatomy = draw_anatomy(Random(4));
+  Anatomy anatomy = person(101);
   const Planned planned =
       plan_findings({parse_finding("hydropneumothorax:side=right")}, anatomy, Random(4));
   ASSERT_EQ(planned.truth.size(), 2U);
@@ -202,8 +213,8 @@ TEST(Findings, SayWhatElseIsThere) {
 }
 
 TEST(Findings, ANoduleStaysOutOfAnEffusion) {
-  for (uint64_t seed = 1; seed < 15; ++seed) {
-    Anatomy anatomy = draw_anatomy(Random(seed));
+  for (uint64_t seed = 1; seed < 4; ++seed) {
+    Anatomy anatomy = person(101);
     const Planned planned = plan_findings(
         {parse_finding("nodule:size=10"), parse_finding("pleural_effusion:side=both,size=60")},
         anatomy, Random(seed));

@@ -1,16 +1,20 @@
-// docs/errors.md says what the program does: its table is the list of base/error.cc.
+// docs/errors.md and docs/openapi.json say what the program does: their lists are that of
+// base/error.cc.
 
 #include <fmt/format.h>
 
 #include <fstream>
-#include <sstream>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "server/openapi.h"
 #include "server/status.h"
 #include "testing.h"
 
 namespace ctclip {
 namespace {
+
+using nlohmann::literals::operator""_json_pointer;
 
 std::string table_of_the_program() {
   std::string table;
@@ -33,6 +37,13 @@ std::string table_of_the_page() {
 
 TEST(ErrorDocs, TheTableIsTheListOfTheProgram) {
   EXPECT_EQ(table_of_the_page(), table_of_the_program());
+}
+
+TEST(ErrorDocs, TheDescriptionOfTheApiNamesThem) {
+  const auto api = nlohmann::json::parse(openapi_json());
+  std::vector<std::string> names;
+  for (const CodeInfo& one : all_codes()) names.emplace_back(one.name);
+  EXPECT_EQ(api.at("/components/schemas/ErrorCode/enum"_json_pointer), names);
 }
 
 }  // namespace

@@ -524,6 +524,8 @@ TEST_F(ServerTest, StopFinishesWhatWasAcceptedAndRefusesWhatComes) {
   HttpClient uploading = client();
   uploading.send(begun(post(form("zip"))));
   ASSERT_TRUE(within(30s, [&] { return spooled() == 3; }));
+  std::this_thread::sleep_for(
+      1s);  // nothing outside tells when a whole upload has reached the queue
   HttpClient idle = client();
   server_->stop();
   const HttpResponse cut = uploading.receive();

@@ -17,5 +17,6 @@ void add_fusion(CLI::App& app, Action& action);
 void add_models(CLI::App& app, Action& action);
 void add_phantom(CLI::App& app, Action& action);
 void add_serve(CLI::App& app, Action& action);
+void add_batch(CLI::App& app, Action& action);
 
 }  // namespace ctclip::app

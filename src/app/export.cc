@@ -61,7 +61,7 @@ Observer keep(const ExportOptions& options) {
 
 // What the detectors say needs the models; the volume and the tensor do not.
 void export_scores(const ExportOptions& options, Watch& watch) {
-  const Pipeline pipeline(open_bundle(options.model.models),
+  const Pipeline pipeline(open_bundle(models_folder(options.model)),
                           std::make_shared<ThreadPool>(options.model.threads),
                           nn::choose_precision(options.model.precision));
   StudyFacts facts;

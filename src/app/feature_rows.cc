@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "app/csv.h"
+#include "base/csv.h"
 #include "base/error.h"
 #include "base/npy.h"
 #include "fusion/fusion.h"

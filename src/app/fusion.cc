@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "app/commands.h"
-#include "app/csv.h"
 #include "app/feature_rows.h"
+#include "base/csv.h"
 #include "base/error.h"
 #include "fusion/lightgbm.h"
 #include "fusion/names.h"

@@ -5,7 +5,28 @@
 
 #include <cstdio>
 
+#include "base/error.h"
+#include "pipeline/bundle.h"
+
 namespace ctclip::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kLevelsToSource = 4;  ///< build/<preset>/ and two to spare
+
+fs::path folder_of_executable() {
+  std::error_code error;
+  const fs::path executable = fs::read_symlink("/proc/self/exe", error);
+  return error ? fs::path() : executable.parent_path();
+}
+
+bool is_bundle(const fs::path& folder) {
+  std::error_code ignored;
+  return fs::exists(folder / "bundle.json", ignored);
+}
+
+}  // namespace
 
 void add_threads_option(CLI::App& command, int& threads) {
   command.add_option("--threads", threads, "Threads to compute with; 0 for one on each core")
@@ -18,7 +39,11 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
       .add_option(
           "--models", options.models,
           "Folder with the models (docs/models.md); CTCLIP_MODEL_PATH, SUPERVISED_MODEL_PATH and "
-          "LIGHTGBM_MODEL_PATH replace single files of it")
+          "LIGHTGBM_MODEL_PATH replace single files of it; where nothing is named: the demo "
+          "bundle, "
+          "not for patients, in ../share/ctclip/models/demo beside the program or in models/demo "
+          "of "
+          "its source tree")
       ->envname("CTCLIP_MODELS");
   command
       .add_option("--precision", options.precision,
@@ -27,6 +52,27 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
       ->check(CLI::IsMember({"auto", "f32", "bf16"}))
       ->capture_default_str();
   add_threads_option(command, options.threads);
+}
+
+fs::path default_models() {
+  const fs::path here = folder_of_executable();
+  fs::path installed = (here.parent_path() / "share/ctclip/models/demo").lexically_normal();
+  if (is_bundle(installed)) return installed;
+  fs::path above = here;
+  for (int level = 0; level < kLevelsToSource && above.has_relative_path(); ++level) {
+    if (is_bundle(above / "models/demo")) return above / "models/demo";
+    above = above.parent_path();
+  }
+  throw Error(Code::bad_model,
+              fmt::format("expected a folder of models, found none: name one with --models or "
+                          "CTCLIP_MODELS; the demo bundle is neither in {} nor in models/demo "
+                          "above {}",
+                          installed.string(), here.string()));
+}
+
+fs::path models_folder(const ModelOptions& options) {
+  if (!options.models.empty() || environment_names_models()) return options.models;
+  return default_models();
 }
 
 void add_study_options(CLI::App& command, StudyOptions& options) {

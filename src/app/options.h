@@ -17,6 +17,16 @@ struct ModelOptions {
 };
 void add_model_options(CLI::App& command, ModelOptions& options);
 void add_threads_option(CLI::App& command, int& threads);
+
+/// The demo bundle that belongs to this program: ../share/ctclip/models/demo beside the folder of
+/// an installed one, models/demo of the source tree for one in its build folder. Throws
+/// Error{bad_model} where neither is there.
+std::filesystem::path default_models();
+/// The folder to give to `open_bundle`: the one that was named (--models, CTCLIP_MODELS); else none
+/// where variables of an existing deployment name files, which must never be filled up from a demo;
+/// else `default_models()`.
+std::filesystem::path models_folder(const ModelOptions& options);
+
 void add_study_options(CLI::App& command, StudyOptions& options);
 
 /// Shows stage and share on stderr where that is a terminal; shows nothing elsewhere. `label` names

@@ -49,7 +49,7 @@ void add_anomaly_options(CLI::App& command, PredictOptions& options) {
 }
 
 int run_predict(const PredictOptions& options) {
-  const Pipeline pipeline(open_bundle(options.model.models),
+  const Pipeline pipeline(open_bundle(models_folder(options.model)),
                           std::make_shared<ThreadPool>(options.model.threads),
                           nn::choose_precision(options.model.precision));
   fmt::print(stderr, "{}\nModels: {}\n", kWarningEnglish, pipeline.bundle().title());

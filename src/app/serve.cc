@@ -1,19 +1,17 @@
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <functional>
 #include <future>
 #include <memory>
 #include <string>
-#include <thread>
-#include <utility>
 
 #include "app/commands.h"
 #include "app/options.h"
+#include "app/stop_signals.h"
 #include "base/log.h"
 #include "fusion/names.h"
 #include "pipeline/load.h"
@@ -22,48 +20,10 @@
 namespace ctclip::app {
 namespace {
 
-constexpr int kTerminated = 128 + SIGTERM;
-
 struct ServeOptions {
   ModelOptions model;
   ServerOptions server;
   double header_timeout = 30, idle_timeout = 60;  // seconds
-};
-
-sigset_t stop_signals() {
-  sigset_t set{};
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  return set;
-}
-
-/// Before any other thread is made, so that each inherits it: SIGTERM and SIGINT wait for
-/// StopSignals.
-void block_stop_signals() {
-  const sigset_t set = stop_signals();
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
-}
-
-/// Turns the first SIGTERM or SIGINT into a call of `stop`, on a thread of its own, while the
-/// object lives; the second ends the process at once.
-class StopSignals {
- public:
-  explicit StopSignals(std::function<void()> stop)
-      : thread_([stop = std::move(stop)](const std::stop_token& done) {
-          const sigset_t set = stop_signals();
-          constexpr timespec kLook{0, 100'000'000};
-          for (int received = 0; !done.stop_requested();) {
-            if (sigtimedwait(&set, nullptr, &kLook) < 0) continue;
-            if (++received == 2) std::_Exit(kTerminated);
-            log().info(
-                "stopping: accepted studies are finished first; a second signal ends at once");
-            stop();
-          }
-        }) {}
-
- private:
-  std::jthread thread_;
 };
 
 /// Every connection is a descriptor, and so is every upload; the usual soft limit is 1,024 in all.
@@ -81,7 +41,7 @@ class Loading {
   Loading(const ServeOptions& options, Server& server)
       : loaded_(std::async(std::launch::async, [&options, &server] {
           try {
-            server.set_analyser(load_analyser(options.model.models, options.model.threads,
+            server.set_analyser(load_analyser(models_folder(options.model), options.model.threads,
                                               options.model.precision));
           } catch (...) {
             server.stop();
@@ -104,7 +64,11 @@ int serve(const ServeOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit(options.server.connections);
   Server server(options.server);
-  const StopSignals signals([&server] { server.stop(); });
+  const StopSignals signals([&server](int received) {
+    if (received == 2) std::_Exit(kTerminated);
+    log().info("stopping: accepted studies are finished first; a second signal ends at once");
+    server.stop();
+  });
   log().info(
       "listening on http://{}:{}; for diagnostic support only, every result must be checked "
       "by a radiologist",
@@ -142,6 +106,13 @@ void add_limits(CLI::App& command, ServeOptions& options) {
       ->transform(CLI::AsSizeValue(false));
 }
 
+/// A service takes its options from the environment, too: "--max-upload" is CTCLIP_MAX_UPLOAD.
+std::string variable_of(const std::string& option) {
+  std::string name = "CTCLIP_" + option.substr(option.find_first_not_of('-'));
+  for (char& c : name) c = c == '-' ? '_' : static_cast<char>(std::toupper(c));
+  return name;
+}
+
 }  // namespace
 
 void add_serve(CLI::App& app, Action& action) {
@@ -150,9 +121,8 @@ void add_serve(CLI::App& app, Action& action) {
   command->footer(std::string(kWarningEnglish));
   add_model_options(*command, options->model);
   ServerOptions& server = options->server;
-  command->add_option("--host", server.host, "address to listen on; 0.0.0.0 for every one")
-      ->envname("CTCLIP_HOST");
-  command->add_option("--port", server.port, "0 for any free one")->envname("CTCLIP_PORT");
+  command->add_option("--host", server.host, "address to listen on; 0.0.0.0 for every one");
+  command->add_option("--port", server.port, "0 for any free one");
   command->add_option("--jobs", server.jobs, "studies at once")->check(CLI::Range(1, 64));
   command->add_option("--queue", server.queue, "studies that wait; 429 beyond")
       ->check(CLI::Range(0, 100'000));
@@ -162,7 +132,10 @@ void add_serve(CLI::App& app, Action& action) {
   command->add_flag("--any-anatomy", server.any_anatomy,
                     "leave out the lungs check of every study, and say so in its warnings");
   add_limits(*command, *options);
-  for (CLI::Option* option : command->get_options()) option->capture_default_str();
+  for (CLI::Option* option : command->get_options()) {
+    option->capture_default_str();
+    if (option->get_name() != "--help") option->envname(variable_of(option->get_name()));
+  }
   command->callback([options, &action] {
     const auto milliseconds = [](double seconds) {
       return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));

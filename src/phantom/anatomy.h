@@ -27,7 +27,7 @@ struct Vertebra {
 struct Rib {
   int number = 0;  ///< 1..12
   Side side = Side::left;
-  Branch arc;  ///< from the spine to the front
+  Branch arc;          ///< from the spine to the front
   bool stump = false;  ///< the spine's end of a broken rib, which no cartilage leads on from
 };
 

@@ -50,7 +50,8 @@ Metal find_metal(const Plane& hu, int64_t size, double spacing) {
   double count = 0, sx = 0, sy = 0, xx = 0, yy = 0, xy = 0;
   for (int64_t i = 0; i < size * size; ++i) {
     if (hu[static_cast<std::size_t>(i)] < kMetal) continue;
-    const auto x = static_cast<double>(i % size), y = static_cast<double>(i / size);
+    const int64_t row = i / size;
+    const auto x = static_cast<double>(i - row * size), y = static_cast<double>(row);
     count += 1, sx += x, sy += y, xx += x * x, yy += y * y, xy += x * y;
   }
   if (count == 0) return {};

@@ -128,9 +128,10 @@ Layers paint_body(const Anatomy& a) {
   }
   layers.push_back(layer_of(skin, Tissue::skin, 15));
   layers.push_back(layer_of(grown(skin, -kSkinMm), Tissue::fat, -105, 9, 7));
-  if (a.female)
+  if (a.female) {
     layers.push_back(
         layer_of(intersected(breast.gland, grown(skin, -6)), Tissue::organ, 15, 40, 6));
+  }
   layers.push_back(layer_of(outline(a, 1), Tissue::muscle, 54));
   layers.back().pattern = [seed = a.seed,
                            marbled = std::clamp(a.fat_mm / 28, 0.35F, 1.0F)](Point p) {

@@ -49,7 +49,7 @@ struct Pair {
   }
 };
 
-Solid solid_of(std::shared_ptr<const Pair> pair, const Box& bounds);
+Solid solid_of(const std::shared_ptr<const Pair>& pair, const Box& bounds);
 
 Solid pair_near(const Pair& pair, const Box& bounds, Point centre, float radius) {
   const float da = pair.a.distance(centre), db = pair.sign_b * pair.b.distance(centre);
@@ -69,7 +69,7 @@ Solid pair_near(const Pair& pair, const Box& bounds, Point centre, float radius)
                   bounds);
 }
 
-Solid solid_of(std::shared_ptr<const Pair> pair, const Box& bounds) {
+Solid solid_of(const std::shared_ptr<const Pair>& pair, const Box& bounds) {
   return {bounds, [pair](Point p) { return pair->distance(p); },
           [pair, bounds](Point centre, float radius) {
             return pair_near(*pair, bounds, centre, radius);
@@ -79,7 +79,7 @@ Solid solid_of(std::shared_ptr<const Pair> pair, const Box& bounds) {
 /// A solid seen through a change of coordinates that never lengthens: `to` maps a point of the new
 /// to one of the old.
 template <typename Map>
-Solid mapped(Solid a, const Box& bounds, Map to) {
+Solid mapped(const Solid& a, const Box& bounds, Map to) {
   Solid solid{bounds, [distance = a.distance, to](Point p) { return distance(to(p)); }};
   if (a.local) {
     solid.local = [local = a.local, bounds, to](Point centre, float radius) {
@@ -121,12 +121,12 @@ Solid without(Solid a, Solid b, float blend) {
                   bounds);
 }
 
-Solid shifted(Solid a, Point by) {
+Solid shifted(const Solid& a, Point by) {
   const Box bounds{a.bounds.low + by, a.bounds.high + by};
-  return mapped(std::move(a), bounds, [by](Point p) { return p - by; });
+  return mapped(a, bounds, [by](Point p) { return p - by; });
 }
 
-Solid grown(Solid a, float by) {
+Solid grown(const Solid& a, float by) {
   Solid solid{a.bounds.grown(by),
               [distance = a.distance, by](Point p) { return distance(p) - by; }};
   if (a.local) {
@@ -137,16 +137,14 @@ Solid grown(Solid a, float by) {
   return solid;
 }
 
-Solid stretched(Solid a, Point f) {
+Solid stretched(const Solid& a, Point f) {
   const Box& b = a.bounds;
   const Box bounds{{b.low.x * f.x, b.low.y * f.y, b.low.z * f.z},
                    {b.high.x * f.x, b.high.y * f.y, b.high.z * f.z}};
-  return mapped(std::move(a), bounds, [f](Point p) {
-    return Point{p.x / f.x, p.y / f.y, p.z / f.z};
-  });
+  return mapped(a, bounds, [f](Point p) { return Point{p.x / f.x, p.y / f.y, p.z / f.z}; });
 }
 
-Solid turned(Solid a, Point pivot, int axis, float degrees) {
+Solid turned(const Solid& a, Point pivot, int axis, float degrees) {
   const float angle = degrees * std::numbers::pi_v<float> / 180;
   const float c = std::cos(angle), s = std::sin(angle);
   const auto turn = [axis, c](Point v, float sine) {
@@ -162,11 +160,10 @@ Solid turned(Solid a, Point pivot, int axis, float degrees) {
     const Point q = pivot + turn(p - pivot, s);
     bounds = Box::joined(bounds, {q, q});
   }
-  return mapped(std::move(a), bounds,
-                [pivot, turn, s](Point p) { return pivot + turn(p - pivot, -s); });
+  return mapped(a, bounds, [pivot, turn, s](Point p) { return pivot + turn(p - pivot, -s); });
 }
 
-Solid roughened(Solid a, float amplitude, float wavelength, uint64_t seed) {
+Solid roughened(const Solid& a, float amplitude, float wavelength, uint64_t seed) {
   // The noise runs from -1 to 1 over a wavelength, at most 3 steep along each axis.
   const float shrink = 1 / (1 + amplitude / wavelength * 3 * std::numbers::sqrt3_v<float>);
   const auto rough = [=](float distance, Point p) {

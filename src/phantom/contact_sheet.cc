@@ -40,7 +40,7 @@ Surface picture(const std::vector<const int16_t*>& rows, int64_t columns, const 
     auto* line = reinterpret_cast<uint32_t*>(data + static_cast<int64_t>(y) * stride);
     for (int64_t x = 0; x < columns; ++x) {
       const float part = (static_cast<float>(rows[y][x]) - window.low) / (window.high - window.low);
-      line[x] = 0x010101U * static_cast<uint32_t>(std::clamp(part, 0.0F, 1.0F) * 255 + 0.5F);
+      line[x] = 0x010101U * static_cast<uint32_t>(std::lround(std::clamp(part, 0.0F, 1.0F) * 255));
     }
   }
   cairo_surface_mark_dirty(surface.get());
@@ -157,8 +157,9 @@ void ContactSheet::write(const std::filesystem::path& path, const std::string& t
     canvas.text(kGap, top + 13, std::string(window.name));
     const double y = top + kCaption;
     for (std::size_t i = 0; i < axial_.size(); ++i) {
+      const std::size_t row = i / 3, column = i % 3;
       canvas.place(picture(rows_of(shown.axial.at(axial_[i]), size), size, window),
-                   kGap + static_cast<double>(i % 3) * step, y + static_cast<double>(i / 3) * step,
+                   kGap + static_cast<double>(column) * step, y + static_cast<double>(row) * step,
                    kThumb, kThumb);
     }
     canvas.place(picture(rows_of(shown.coronal), size, window), kGap + 3 * step, y, kThumb, height);

@@ -113,6 +113,7 @@ void choose_representation(DcmDataset& dataset, E_TransferSyntax syntax) {
 
 std::vector<std::string> transfer_syntaxes() {
   std::vector<std::string> names;
+  names.reserve(kSyntaxes.size());
   for (const Syntax& syntax : kSyntaxes) names.emplace_back(syntax.name);
   return names;
 }

@@ -9,6 +9,7 @@ namespace ctclip::phantom {
 namespace {
 
 constexpr float kPi = 3.14159265F;
+constexpr float kFilm = 2;  // mm; a thinner layer between lung and wall is left out
 
 Box empty_box() {
   constexpr float kFar = std::numeric_limits<float>::max();
@@ -45,8 +46,10 @@ void widen(Box& known, const Solid& solid, const Box& block) {
     first.high.y = second.low.y = middle.y;
   else
     first.high.z = second.low.z = middle.z;
-  widen(known, solid, first);
-  widen(known, solid, second);
+  // Worth its price only while a block holds many of the smallest ones.
+  const Solid near = longest > 12 ? localised(solid, middle, radius) : solid;
+  widen(known, near, first);
+  widen(known, near, second);
 }
 
 /// Nearest and second nearest of the foam's seeds, one in each cube of `cell` mm.
@@ -87,8 +90,9 @@ Solid drawn_back(const Solid& lung, const Solid& pulled, const std::function<Poi
                  float stretch) {
   const auto distance = [lung, pulled, pull, stretch](Point p) {
     const Point by = pull(p);
-    // Where nothing is pulled nothing is free: no film at the wall.
-    return std::max({lung.distance(p), 1 - length(by), -pulled.distance(p + by)}) / stretch;
+    // Where next to nothing is pulled nothing is free: no film at the wall.
+    const float unpulled = (kFilm - length(by)) / (stretch - 1);
+    return std::max(unpulled, std::max(lung.distance(p), -pulled.distance(p + by)) / stretch);
   };
   return {lung.bounds, distance, [=](Point centre, float radius) {
             return drawn_back(localised(lung, centre, radius),

@@ -14,7 +14,7 @@ float fade(float value, float from, float to);
 
 /// The part of `lung` that is left free when the lung draws back from its wall: points which `pull`
 /// takes out of the lung. `stretch` is 1 + the largest slope of `pull` (mm for each mm), which
-/// keeps the distance honest. Films under 1 mm are left out.
+/// keeps the distance honest. Films under 2 mm are left out.
 Solid drawn_back(const Solid& lung, const std::function<Point(Point)>& pull, float stretch);
 
 /// A layer on the inside of `lung`'s surface, `thickness(p)` mm deep; `slope`: largest of

@@ -165,9 +165,9 @@ void make_collapse(Workbench& bench, Side side) {
       intersected(drawn_back(grown(bench.lung(side), kWallMm), pull, 1.8F), near_spine, 4);
   const Solid solid = intersected(lobe, bench.free_lung(side));
   const uint64_t seed = bench.random.bits();
-  bench.add(intersected(grown(lobe, 5), bench.free_lung(side)), 200, 5);
+  bench.add(intersected(grown(lobe, 3), bench.free_lung(side)), 200, 5);
   bench.put(roughened(solid, 1, 10, seed), {Tissue::lesion, 42, 12, 8, 0, seed}, kParenchyma);
-  bench.box(solid);
+  bench.box(grown(solid, 1));
 }
 
 void make_atelectasis(Workbench& bench) {

@@ -108,7 +108,7 @@ void make_wide_trunk(Workbench& bench) {
 
 void make_cardiomegaly(Workbench& bench) {
   bench.anatomy.heart_scale = bench.size();
-  bench.box(grown(heart_outline(bench.anatomy), 2));
+  bench.box(grown(heart_outline(bench.anatomy), 6));  // with its fat
 }
 
 void make_pericardial_effusion(Workbench& bench) {

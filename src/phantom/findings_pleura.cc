@@ -40,7 +40,7 @@ void make_fluid(Workbench& bench, float hu) {
     }
     bench.put(fluid, {Tissue::fluid, hu, 2, 15}, kInLung);
     bench.take(side, squeezed);
-    bench.box(tight_box(fluid));
+    bench.box(squeezed);
   }
 }
 
@@ -61,8 +61,9 @@ void make_lining(Workbench& bench, Side side, Point centre, Point radii, const M
   const auto thickness = [=](Point p) {
     const Point d = p - centre;
     const float r = length({d.x / radii.x, d.y / radii.y, d.z / radii.z});
-    const float profile = flat ? std::min(1.0F, 2.5F * (1 - r)) : 1 - r * r;
-    return depth * std::max(profile, -1.0F);
+    // Falls on outside the patch, so that distances grow with the way to it.
+    const float profile = flat ? std::min(1.0F, 2.5F * (1 - r)) : r < 1 ? 1 - r * r : 2 * (1 - r);
+    return depth * profile;
   };
   const float steepest = depth / std::min({radii.x, radii.y, radii.z}) * (flat ? 2.5F : 2.0F);
   Solid layer = lining(grown(bench.lung(side), kWallMm), thickness, steepest);
@@ -70,7 +71,7 @@ void make_lining(Workbench& bench, Side side, Point centre, Point radii, const M
   layer = roughened(layer, std::min(0.12F * depth, 1.0F), 8, bench.random.bits());
   bench.put(layer, material, kInLung);
   bench.take(side, layer);
-  bench.box(layer);
+  bench.box(grown(layer, 0.8F));  // its edges are thinner than a box is exact
 }
 
 }  // namespace
@@ -88,7 +89,7 @@ void make_pneumothorax(Workbench& bench) {
     bench.put(with_pleura, {Tissue::lesion, 0}, kInLung);
     bench.put(air, kAir, kInLung);
     bench.take(side, grown(with_pleura, 1));
-    bench.box(with_pleura);
+    bench.box(grown(with_pleura, 0.6F));  // the pleura alone is thinner than a box is exact
   }
 }
 

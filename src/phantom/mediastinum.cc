@@ -87,6 +87,7 @@ Point on_heart(const Anatomy& a, float degrees, float up, float outwards) {
 
 Branch coronary(const Anatomy& a, const std::array<Point, 5>& angles) {
   std::vector<Point> through;
+  through.reserve(angles.size());
   for (const Point& p : angles) through.push_back(on_heart(a, p.x, p.y, 2.2F));
   Branch branch;
   branch.path = smooth_path(through, 4);
@@ -129,7 +130,7 @@ void draw_oesophagus(Anatomy& a) {
 Solid heart_outline(const Anatomy& a) {
   Solid solid = ellipsoid(a.heart_centre, a.heart_radii * a.heart_scale);
   // The apex points to the left, forwards and down.
-  return turned(turned(std::move(solid), a.heart_centre, 1, 22), a.heart_centre, 2, -28);
+  return turned(turned(solid, a.heart_centre, 1, 22), a.heart_centre, 2, -28);
 }
 
 void draw_mediastinum(Anatomy& a, const Random& from) {

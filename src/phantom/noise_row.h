@@ -5,8 +5,8 @@
 
 namespace ctclip::phantom {
 
-/// `value_noise` along a row of x at a fixed y and z: what is asked for one cell of the lattice after
-/// another keeps the corners, which is where the time goes. Not for several threads at once.
+/// `value_noise` along a row of x at a fixed y and z: what is asked for one cell of the lattice
+/// after another keeps the corners, which is where the time goes. Not for several threads at once.
 class NoiseRow {
  public:
   NoiseRow(float y, float z, uint64_t seed);

@@ -13,7 +13,7 @@ Solid chamber(const Anatomy& a, Point at, Point size) {
   const float s = a.heart_scale;
   const Point centre = a.heart_centre + Point{at.x * r.x, at.y * r.y, at.z * r.z} * s;
   Solid solid = ellipsoid(centre, Point{size.x * r.x, size.y * r.y, size.z * r.z} * s);
-  return turned(turned(std::move(solid), a.heart_centre, 1, 22), a.heart_centre, 2, -28);
+  return turned(turned(solid, a.heart_centre, 1, 22), a.heart_centre, 2, -28);
 }
 
 Layers heart(const Anatomy& a) {
@@ -42,6 +42,7 @@ Solid upper_vessels(const Anatomy& a) {
   std::vector<Segment> parts;
   const auto add = [&](const std::vector<Point>& through, float radius) {
     std::vector<Point> places;
+    places.reserve(through.size());
     for (const Point& p : through) places.push_back(t.place(p.x, p.y, p.z));
     const auto path = smooth_path(places, 4);
     for (std::size_t i = 0; i + 1 < path.size(); ++i)
@@ -79,7 +80,7 @@ Solid inferior_vena_cava(const Anatomy& a) {
 
 Layers gullet(const Anatomy& a) {
   Layers layers;
-  layers.push_back(layer_of(stretched(solid_of(a.oesophagus), {1, 1, 1}), Tissue::organ, 38));
+  layers.push_back(layer_of(solid_of(a.oesophagus), Tissue::organ, 38));
   Branch lumen = a.oesophagus;
   for (std::size_t i = 0; i < lumen.path.size(); ++i) {
     // Air collects here and there, in front of the middle.

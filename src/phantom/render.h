@@ -8,7 +8,8 @@
 
 namespace ctclip::phantom {
 
-/// A lattice of voxels: `origin` is the centre of voxel (0, 0, 0); x runs fastest, towards the left.
+/// A lattice of voxels: `origin` is the centre of voxel (0, 0, 0); x runs fastest, towards the
+/// left.
 struct Lattice {
   int64_t columns = 512, rows = 512, slices = 1;
   Point origin;
@@ -21,8 +22,8 @@ struct Slab {
   std::vector<float> hu;
 };
 
-/// Paints the scene into one slab. Coverage at a surface is that of a plane through the voxel, from the
-/// signed distance. The caller asks for slab after slab, so memory is one slab's.
+/// Paints the scene into one slab. Coverage at a surface is that of a plane through the voxel, from
+/// the signed distance. The caller asks for slab after slab, so memory is one slab's.
 Slab render(const Scene& scene, const Lattice& lattice, ThreadPool& pool, Watch& watch);
 
 }  // namespace ctclip::phantom

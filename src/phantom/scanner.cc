@@ -124,10 +124,12 @@ class Scan {
 
   void store(const Plane& image, std::vector<int16_t>& stored) const {
     stored.resize(image.size());
-    constexpr float kLow = kLowestHu, kHigh = kHighestHu;
+    // Shifted by a half and cut off: rounded to the nearest by vector instructions, where lround
+    // would be a call for each voxel.
+    constexpr float kLow = kLowestHu, kHigh = kHighestHu, kHalf = 0.5F;
     for (std::size_t k = 0; k < image.size(); ++k) {
-      const float hu = std::min(std::max(image[k], kLow), kHigh);
-      stored[k] = static_cast<int16_t>(static_cast<int32_t>(hu - kLow + 0.5F) + kLowestHu);
+      const float above = std::min(std::max(image[k], kLow), kHigh) - (kLow - kHalf);
+      stored[k] = static_cast<int16_t>(static_cast<int32_t>(above) + kLowestHu);
     }
     if (acquisition_.circular) cut_circle(stored);
   }

@@ -70,15 +70,15 @@ Solid united(std::vector<Solid> parts,
              float blend = 0);  ///< blend: mm over which joints are rounded
 Solid intersected(Solid a, Solid b, float blend = 0);
 Solid without(Solid a, Solid b, float blend = 0);
-Solid shifted(Solid a, Point by);
-Solid grown(Solid a, float by);  ///< mm; negative: shrunk
+Solid shifted(const Solid& a, Point by);
+Solid grown(const Solid& a, float by);  ///< mm; negative: shrunk
 /// Stretched from the origin by factors >= 1; distances along a stretched axis are understated.
-Solid stretched(Solid a, Point factors);
+Solid stretched(const Solid& a, Point factors);
 /// Turned about `pivot`: by `degrees` about the axis 0 (x), 1 (y) or 2 (z), from the next axis
 /// towards the one after.
-Solid turned(Solid a, Point pivot, int axis, float degrees);
+Solid turned(const Solid& a, Point pivot, int axis, float degrees);
 /// The surface moved in and out by smooth noise: organic outlines.
-Solid roughened(Solid a, float amplitude, float wavelength, uint64_t seed);
+Solid roughened(const Solid& a, float amplitude, float wavelength, uint64_t seed);
 
 /// What a voxel is, for layers that may only change some of it ("only lung parenchyma").
 enum class Tissue : uint8_t {

@@ -73,7 +73,7 @@ float nearest(const Cones& cones, Point p) {
   return best;
 }
 
-Solid forest_of(std::shared_ptr<const Cones> cones, const Box& bounds);
+Solid forest_of(const std::shared_ptr<const Cones>& cones, const Box& bounds);
 
 Solid forest_near(const Cones& cones, const Box& bounds, Point centre, float radius) {
   std::vector<float> distances(cones.size());
@@ -86,10 +86,10 @@ Solid forest_near(const Cones& cones, const Box& bounds, Point centre, float rad
   for (std::size_t i = 0; i < cones.size(); ++i) {
     if (distances[i] <= best + 2 * radius) near->push_back(cones[i]);
   }
-  return forest_of(std::move(near), bounds);
+  return forest_of(near, bounds);
 }
 
-Solid forest_of(std::shared_ptr<const Cones> cones, const Box& bounds) {
+Solid forest_of(const std::shared_ptr<const Cones>& cones, const Box& bounds) {
   if (cones->size() == 1) return {bounds, [cone = cones->front()](Point p) { return cone(p); }};
   Solid solid{bounds, [cones](Point p) { return nearest(*cones, p); }};
   if (cones->size() > 2) {
@@ -191,7 +191,7 @@ Solid forest(std::vector<Segment> segments) {
   auto cones = std::make_shared<Cones>(segments.begin(), segments.end());
   Box bounds = cones->front().bounds();
   for (const Cone& cone : *cones) bounds = Box::joined(bounds, cone.bounds());
-  return forest_of(std::move(cones), bounds);
+  return forest_of(cones, bounds);
 }
 
 Solid box(const Box& box, float rounding) {

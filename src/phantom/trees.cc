@@ -59,7 +59,7 @@ class Tree {
     if (size.z > size.*axis) axis = &Point::z;
     const std::size_t middle =
         first + static_cast<std::size_t>(
-                    static_cast<double>(last - first) * random_.uniform(0.38, 0.62) + 0.5);
+                    std::lround(static_cast<double>(last - first) * random_.uniform(0.38, 0.62)));
     std::nth_element(cloud.begin() + static_cast<std::ptrdiff_t>(first),
                      cloud.begin() + static_cast<std::ptrdiff_t>(middle),
                      cloud.begin() + static_cast<std::ptrdiff_t>(last),

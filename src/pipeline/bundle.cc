@@ -170,10 +170,15 @@ double read_scale(const char* text) {
   return value;
 }
 
+/// What the variable of an existing deployment says; null where it says nothing.
+const char* named_file(const RoleFacts& facts) {
+  const char* set = facts.variable == nullptr ? nullptr : std::getenv(facts.variable);
+  return set == nullptr || *set == '\0' ? nullptr : set;
+}
+
 void apply_environment(Bundle& bundle) {
   for (const RoleFacts& facts : kRoles) {
-    const char* set = facts.variable == nullptr ? nullptr : std::getenv(facts.variable);
-    if (set != nullptr && *set != '\0') bundle.files[facts.role] = {set, ""};
+    if (const char* set = named_file(facts)) bundle.files[facts.role] = {set, ""};
   }
   if (const char* set = std::getenv("OPTIMAL_THRESHOLD"); set != nullptr && *set != '\0') {
     bundle.threshold = read_threshold(set);
@@ -247,6 +252,10 @@ std::string Bundle::title() const {
   return clinical || name.find("not for patients") != std::string::npos
              ? name
              : name + " (not for patients)";
+}
+
+bool environment_names_models() {
+  return std::ranges::any_of(kRoles, [](const RoleFacts& facts) { return named_file(facts); });
 }
 
 Bundle open_bundle(const fs::path& folder) {

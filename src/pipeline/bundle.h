@@ -45,6 +45,9 @@ struct Bundle {
 /// `folder` may be empty. Throws Error{bad_model}: the file, what was expected, what was found.
 Bundle open_bundle(const std::filesystem::path& folder);
 
+/// Whether a variable of an existing deployment names a file of a bundle.
+bool environment_names_models();
+
 /// Writes bundle.json for `bundle` into `folder`, paths relative to it.
 void write_bundle(const Bundle& bundle, const std::filesystem::path& folder);
 

@@ -50,7 +50,8 @@ probability, feature and warning</span></li>
 <li><code>?any_anatomy=true</code>: без проверки, есть ли лёгкие / <span lang="en">without the check
 for lungs</span></li>
 </ul>
-<p><code>GET /health</code>, <code>GET /ready</code></p>
+<p><code>GET /health</code>, <code>GET /ready</code>,
+<a href="/openapi.json">OpenAPI</a></p>
 </body>
 </html>
 )html";

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "server/jobs.h"
+#include "server/openapi.h"
 #include "server/page.h"
 #include "server/text.h"
 
@@ -20,6 +21,7 @@ constexpr std::array kRoutes = {
     Entry{Route::page, "/", "/", "GET, HEAD"},
     Entry{Route::health, "/health", "/health", "GET, HEAD"},
     Entry{Route::ready, "/ready", "/ready", "GET, HEAD"},
+    Entry{Route::openapi, "/openapi.json", "/openapi.json", "GET, HEAD"},
     Entry{Route::predict, "/predict", "/predict", "POST"},
     Entry{Route::unknown, "", "(unknown)", ""},
 };
@@ -53,6 +55,12 @@ Reply readiness(const Jobs& jobs) {
   return reply;
 }
 
+Reply description() {
+  Reply reply;
+  reply.body = openapi_json();
+  return reply;
+}
+
 }  // namespace
 
 Route route_of(std::string_view path) {
@@ -68,7 +76,8 @@ std::string_view allowed_methods(Route route) { return entry(route).methods; }
 void require_allowed(Route route, std::string_view method) {
   if (route == Route::unknown) {
     throw Error(Code::not_found,
-                "There is nothing at this path; there are /, /health, /ready and /predict.");
+                "There is nothing at this path; there are /, /health, /ready, /openapi.json and "
+                "/predict.");
   }
   const std::string_view allowed = allowed_methods(route);
   const bool is_get = method == "GET" || method == "HEAD";
@@ -98,6 +107,8 @@ Reply answer_get(Route route, const Jobs& jobs, std::string_view accept) {
       return json_reply(200, Json{{"status", "healthy"}});
     case Route::ready:
       return readiness(jobs);
+    case Route::openapi:
+      return description();
     default:
       return page_or_status(accept);
   }

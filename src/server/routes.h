@@ -11,7 +11,7 @@ namespace ctclip {
 class Jobs;
 
 /// Everything that the service answers to.
-enum class Route { page, health, ready, predict, unknown };
+enum class Route { page, health, ready, openapi, predict, unknown };
 
 Route route_of(std::string_view path);
 /// For the log, instead of what the client sent.
@@ -25,7 +25,7 @@ void require_allowed(Route route, std::string_view method);
 /// When a client that was refused for this reason had better try again.
 std::chrono::seconds retry_after(Code code, const Jobs& jobs);
 
-/// The answers that need no body of a request: page, health, ready.
+/// The answers that need no body of a request: page, health, ready, openapi.
 Reply answer_get(Route route, const Jobs& jobs, std::string_view accept);
 
 }  // namespace ctclip

@@ -31,9 +31,9 @@ struct ServerOptions {
   uint64_t disk_reserve = uint64_t{512} << 20;  ///< bytes of disk that uploads leave free
 };
 
-/// The HTTP service: /health, /ready, /predict, / (service.md "Answer"). Uploads stream to the
-/// spool, a runner thread takes them through the analyser, a client that goes away cancels its
-/// study.
+/// The HTTP service: /health, /ready, /openapi.json, /predict, / (docs/openapi.json). Uploads
+/// stream to the spool, a runner thread takes them through the analyser, a client that goes away
+/// cancels its study.
 class Server {
  public:
   /// Listens at once and answers 503 `starting` to /predict until `set_analyser`.

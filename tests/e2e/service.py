@@ -28,6 +28,12 @@ def real_study(name="chest_nlst_jpegls.zip"):
     sys.exit(1 if os.environ.get("CI") == "true" else SKIPPED)
 
 
+def default_models():
+    """The bundle that a user has who has none."""
+    demo = ROOT / "models/demo"
+    return demo if (demo / "bundle.json").exists() else ROOT / "tests/data/tiny"
+
+
 class Service:
     """`command` (a `ctclip serve`) as a child process; `with` waits until it is ready and ends it."""
 
@@ -60,11 +66,16 @@ class Service:
     def _fail(self, reason):
         raise AssertionError(f"{reason}; the service said:\n{''.join(self.log)}")
 
+    def address(self):
+        """Waits until it listens, which is before it is ready."""
+        self._listening.wait(READY_SECONDS)
+        if self.url is None:
+            self._fail("the service told no address")
+        return self.url
+
     def __enter__(self):
         try:
-            self._listening.wait(READY_SECONDS)
-            if self.url is None:
-                self._fail("the service told no address")
+            self.address()
             deadline = time.monotonic() + READY_SECONDS
             while not self._ready():
                 if self._process.poll() is not None or time.monotonic() > deadline:
@@ -77,6 +88,12 @@ class Service:
         return self
 
     def __exit__(self, kind, *_):
+        status = self.stop()
+        if kind is None and status != 0:
+            self._fail(f"expected exit status 0 on SIGTERM, found {status}")
+
+    def stop(self):
+        """Ends it; its exit status, or a word where it had to be killed."""
         self._process.send_signal(signal.SIGTERM)
         try:
             status = self._process.wait(STOP_SECONDS)
@@ -85,5 +102,4 @@ class Service:
             self._process.wait()
             status = "none: it did not end"
         self._reader.join(5)
-        if kind is None and status != 0:
-            self._fail(f"expected exit status 0 on SIGTERM, found {status}")
+        return status

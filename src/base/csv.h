@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace ctclip::app {
+namespace ctclip {
 
 /// Records of a comma-separated file by RFC 4180: a field may be quoted, "" is a quote inside
 /// quotes, quoted fields may hold commas and line ends. LF and CR LF both end a record; a UTF-8
@@ -39,4 +39,4 @@ class CsvReader {
 /// A field as it is to be written: quoted where it has to be.
 std::string csv_field(std::string_view text);
 
-}  // namespace ctclip::app
+}  // namespace ctclip

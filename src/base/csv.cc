@@ -1,4 +1,4 @@
-#include "app/csv.h"
+#include "base/csv.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-namespace ctclip::app {
+namespace ctclip {
 namespace {
 
 constexpr int kEnd = std::istream::traits_type::eof();
@@ -91,4 +91,4 @@ std::string csv_field(std::string_view text) {
   return result + '"';
 }
 
-}  // namespace ctclip::app
+}  // namespace ctclip

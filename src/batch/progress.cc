@@ -1,0 +1,85 @@
+#include "batch/progress.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "base/log.h"
+
+namespace ctclip::batch {
+namespace {
+
+std::string duration(double seconds) {
+  const auto whole = static_cast<int64_t>(std::ceil(seconds));
+  if (whole < 3600) return fmt::format("{}:{:02}", whole / 60, whole % 60);
+  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+std::string rate(double per_second) {
+  if (per_second >= 1) return fmt::format("{:.1f}/s", per_second);
+  return fmt::format("{:.1f}/min", per_second * 60);
+}
+
+}  // namespace
+
+std::string bar(const Standing& standing, int width) {
+  const int64_t now = standing.success + standing.failed, done = standing.before + now;
+  const int64_t filled = standing.total > 0 ? done * width / standing.total : 0;
+  std::string text = fmt::format("[{}{}] {}/{} studies, {} ok, {} failed",
+                                 std::string(static_cast<std::size_t>(filled), '#'),
+                                 std::string(static_cast<std::size_t>(width - filled), '-'), done,
+                                 standing.total, standing.success, standing.failed);
+  if (now <= 0 || standing.seconds <= 0) return text;
+  const double per_second = static_cast<double>(now) / standing.seconds;
+  return text + fmt::format(", {}, {} left", rate(per_second),
+                            duration(static_cast<double>(standing.total - done) / per_second));
+}
+
+Progress::Progress() : terminal_(isatty(STDERR_FILENO) != 0) {}
+
+void Progress::show(const std::string& line) const { fmt::print(stderr, "\r\033[K{}", line); }
+
+void Progress::looking(int64_t files) {
+  if (terminal_) show(fmt::format("looking for studies: {} files", files));
+}
+
+void Progress::found(int64_t studies, int64_t passed_over) {
+  if (terminal_) show("");
+  fmt::print(stderr, "Found {} studies; {} other files passed over\n", studies, passed_over);
+}
+
+void Progress::begin(int64_t total, int64_t done) {
+  const std::lock_guard lock(mutex_);
+  if (done > 0) fmt::print(stderr, "Going on: {} of {} studies have their rows\n", done, total);
+  standing_ = {total, done, 0, 0, 0};
+  began_ = std::chrono::steady_clock::now();
+  if (terminal_) show(bar(standing_));
+}
+
+void Progress::answered(int64_t number, const Row& row) {
+  const std::lock_guard lock(mutex_);
+  ++(row.success ? standing_.success : standing_.failed);
+  const auto now = std::chrono::steady_clock::now();
+  standing_.seconds = std::chrono::duration<double>(now - began_).count();
+  if (!terminal_) {
+    const std::string tries = row.tries > 1 ? fmt::format(" after {} tries", row.tries) : "";
+    const std::string what = row.success ? "Success" : fmt::format("Failure, {}", row.error_code);
+    log().info("study {} of {}: {}{}", number, standing_.total, what, tries);
+    return;
+  }
+  constexpr std::chrono::milliseconds kShortest{100};  // a terminal need not draw more often
+  const bool last = standing_.before + standing_.success + standing_.failed == standing_.total;
+  if (now - shown_ < kShortest && !last) return;
+  shown_ = now;
+  show(bar(standing_));
+}
+
+void Progress::end() {
+  const std::lock_guard lock(mutex_);
+  if (terminal_) fmt::print(stderr, "\n");
+}
+
+}  // namespace ctclip::batch

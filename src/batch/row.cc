@@ -1,0 +1,155 @@
+#include "batch/row.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+
+namespace ctclip::batch {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::size_t kLongestText = 2000;  // of what a service says; ours says a sentence
+
+std::string text_in(const ordered_json& json, const char* name) {
+  const auto found = json.find(name);
+  if (found == json.end() || !found->is_string()) return {};
+  return found->get<std::string>().substr(0, kLongestText);
+}
+
+std::optional<double> number_in(const ordered_json& json, const char* name) {
+  const auto found = json.find(name);
+  if (found == json.end() || !found->is_number()) return std::nullopt;
+  return found->get<double>();
+}
+
+template <typename Value>
+ordered_json or_null(const std::optional<Value>& value) {
+  return value ? ordered_json(*value) : ordered_json(nullptr);
+}
+
+void add_probabilities(const ordered_json& details, Row& row) {
+  const auto models = details.find("probabilities");
+  if (models == details.end() || !models->is_object()) return;
+  for (const auto& [model, pathologies] : models->items()) {
+    for (const auto& [name, value] : pathologies.items()) {
+      if (value.is_number()) row.probabilities.emplace_back(model + "_" + name, value);
+    }
+  }
+}
+
+/// What the features add to the pathologies: the models' mean and largest, the slices'.
+void add_aggregates(const ordered_json& details, Row& row) {
+  const auto features = details.find("features");
+  if (features == details.end() || !features->is_object()) return;
+  for (const auto& [name, value] : features->items()) {
+    if (name.ends_with("_probability") && value.is_number()) {
+      row.probabilities.emplace_back(name, value);
+    }
+  }
+}
+
+void add_details(const ordered_json& details, Row& row) {
+  if (!details.is_object()) return;
+  add_probabilities(details, row);
+  add_aggregates(details, row);
+  if (const auto bundle = details.find("bundle"); bundle != details.end() && bundle->is_object()) {
+    row.models = text_in(*bundle, "sha256");
+  }
+}
+
+void fail(Row& row, const std::string& code, const std::string& reason) {
+  row.success = false;
+  row.probability_of_pathology.reset();
+  row.pathology.reset();
+  row.time_of_processing.reset();
+  row.most_dangerous_pathology_type.clear();
+  row.probabilities.clear();
+  row.error_code = code;
+  row.error = reason;
+}
+
+bool is_whole(const Row& row) {
+  const auto& probability = row.probability_of_pathology;
+  return probability && *probability >= 0 && *probability <= 1 && row.pathology &&
+         (*row.pathology == 0 || *row.pathology == 1);
+}
+
+}  // namespace
+
+Row make_row(const ordered_json& answer) {
+  Row row;
+  row.study_uid = text_in(answer, "study_uid");
+  row.series_uid = text_in(answer, "series_uid");
+  row.time_of_processing = number_in(answer, "time_of_processing");
+  row.bundle = text_in(answer, "bundle");
+  if (text_in(answer, "processing_status") != "Success") {
+    const std::string reason = text_in(answer, "error"), code = text_in(answer, "error_code");
+    fail(row, code.empty() ? "failed" : code, reason.empty() ? "No reason was given." : reason);
+    return row;
+  }
+  row.success = true;
+  row.probability_of_pathology = number_in(answer, "probability_of_pathology");
+  if (const auto pathology = number_in(answer, "pathology"))
+    row.pathology = static_cast<int>(*pathology);
+  row.most_dangerous_pathology_type = text_in(answer, "most_dangerous_pathology_type");
+  if (answer.contains("details")) add_details(answer["details"], row);
+  if (!is_whole(row)) fail(row, "bad_answer", "The answer says Success but has no result in it.");
+  return row;
+}
+
+ordered_json to_json(const Row& row) {
+  const Fingerprint& print = row.fingerprint;
+  ordered_json probabilities = ordered_json::object();
+  for (const auto& [name, value] : row.probabilities) probabilities[name] = value;
+  return {{"path", row.path},
+          {"size", print.size},
+          {"modified", print.modified},
+          {"files", print.files},
+          {"tries", row.tries},
+          {"models", row.models},
+          {"bundle", row.bundle},
+          {"error_code", row.error_code},
+          {"row",
+           {{"path_to_study", row.path_to_study},
+            {"study_uid", row.study_uid},
+            {"series_uid", row.series_uid},
+            {"probability_of_pathology", or_null(row.probability_of_pathology)},
+            {"pathology", or_null(row.pathology)},
+            {"processing_status", row.success ? "Success" : "Failure"},
+            {"time_of_processing", or_null(row.time_of_processing)},
+            {"most_dangerous_pathology_type", row.most_dangerous_pathology_type},
+            {"error", row.error}}},
+          {"probabilities", probabilities}};
+}
+
+Row row_of(const ordered_json& json) {
+  try {
+    const ordered_json& columns = json.at("row");
+    Row row;
+    row.path = json.at("path");
+    row.fingerprint = {json.at("size"), json.at("modified"), json.at("files")};
+    row.tries = json.at("tries");
+    row.models = json.at("models");
+    row.bundle = json.at("bundle");
+    row.error_code = json.at("error_code");
+    row.path_to_study = columns.at("path_to_study");
+    row.study_uid = columns.at("study_uid");
+    row.series_uid = columns.at("series_uid");
+    row.probability_of_pathology = number_in(columns, "probability_of_pathology");
+    if (const auto pathology = number_in(columns, "pathology"))
+      row.pathology = static_cast<int>(*pathology);
+    row.success = columns.at("processing_status") == "Success";
+    row.time_of_processing = number_in(columns, "time_of_processing");
+    row.most_dangerous_pathology_type = columns.at("most_dangerous_pathology_type");
+    row.error = columns.at("error");
+    for (const auto& [name, value] : json.at("probabilities").items()) {
+      row.probabilities.emplace_back(name, value);
+    }
+    return row;
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(Code::usage, std::string("no row of a batch: ") + error.what());
+  }
+}
+
+}  // namespace ctclip::batch

@@ -1,0 +1,54 @@
+#include "batch/summary.h"
+
+#include <fmt/format.h>
+
+#include <unordered_set>
+
+#include "base/error.h"
+
+namespace ctclip::batch {
+namespace {
+
+/// A service that makes up names must not make up a table without end.
+constexpr std::size_t kMostColumns = 2000;
+
+}  // namespace
+
+int band_of(double probability) {
+  if (probability < 0.3) return 0;
+  if (probability < 0.5) return 1;
+  return probability <= 0.7 ? 2 : 3;
+}
+
+Summary summarise(const Table& table) {
+  Summary summary;
+  std::unordered_set<std::string> known;
+  table.for_each([&](const Row& row) {
+    ++summary.total;
+    ++(row.success ? summary.success : summary.failed);
+    if (!row.bundle.empty()) summary.bundles.insert(row.bundle);
+    if (!row.success) {
+      ++summary.failures[row.error_code];
+      return;
+    }
+    summary.pathology += *row.pathology;
+    ++summary.bands.at(static_cast<std::size_t>(band_of(*row.probability_of_pathology)));
+    for (const auto& [name, value] : row.probabilities) {
+      if (known.insert(name).second) summary.probabilities.push_back(name);
+    }
+    if (known.size() > kMostColumns) {
+      throw Error(Code::internal, "the answers name more probabilities than any model has");
+    }
+  });
+  return summary;
+}
+
+std::string summary_text(const Summary& summary, const std::string& output) {
+  std::string text = fmt::format("\n=== Summary ===\nTotal: {}\nSuccess: {}\nFailed: {}\n",
+                                 summary.total, summary.success, summary.failed);
+  for (const auto& [code, count] : summary.failures) text += fmt::format("  {}: {}\n", code, count);
+  for (const std::string& bundle : summary.bundles) text += fmt::format("Models: {}\n", bundle);
+  return text + fmt::format("Results saved to: {}\n", output);
+}
+
+}  // namespace ctclip::batch

@@ -1,0 +1,190 @@
+"""docs/openapi.json is true: what every route really answers validates against it, and docs/api.md is made from it.
+
+Usage: api_test.py CTCLIP, the program that was built.
+"""
+
+import json
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import jsonschema
+import requests
+
+from service import GOLDEN, ROOT, Service
+
+MODELS = ROOT / "tests/data/tiny"
+STUDY = GOLDEN / "dicom/s01_base.zip"
+API = json.loads((ROOT / "docs/openapi.json").read_text(encoding="utf-8"))
+BEYOND_ROUTES = {404: "Failure", 405: "Failure"}  # said in docs/api.md; OpenAPI has no place for them
+
+
+def validator(schema):
+    return jsonschema.Draft202012Validator({"components": API["components"]} | schema)
+
+
+def resolved(node):
+    if "$ref" not in node:
+        return node
+    target = API
+    for key in node["$ref"].removeprefix("#/").split("/"):
+        target = target[key]
+    return target
+
+
+def check_body(answer, schema):
+    if answer.headers["Content-Type"].startswith("application/json"):
+        validator(schema).validate(answer.json())
+    else:
+        validator(schema).validate(answer.text)
+
+
+def check(answer):
+    """Validates status, headers and body of an answer by its route's description; returns the answer."""
+    path, method = answer.request.path_url.split("?")[0], answer.request.method.lower()
+    if answer.status_code in BEYOND_ROUTES:
+        check_body(answer, {"$ref": f"#/components/schemas/{BEYOND_ROUTES[answer.status_code]}"})
+        return answer
+    described = API["paths"][path][method]["responses"]
+    assert str(answer.status_code) in described, f"{method} {path}: {answer.status_code} is not described"
+    response = resolved(described[str(answer.status_code)])
+    for name, header in response.get("headers", {}).items():
+        assert name in answer.headers, f"{method} {path} {answer.status_code}: no header {name}"
+        validator(resolved(header)["schema"]).validate(answer.headers[name])
+    check_body(answer, response["content"][answer.headers["Content-Type"].split(";")[0]]["schema"])
+    return answer
+
+
+def predict(url, study=STUDY, **query):
+    with open(study, "rb") as file:
+        return check(requests.post(f"{url}/predict", files={"file": file}, params=query, timeout=300))
+
+
+def references(node):
+    if isinstance(node, dict):
+        if "$ref" in node:
+            yield node["$ref"]
+        for value in node.values():
+            yield from references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def check_document(ctclip):
+    """Every schema is one, every reference leads somewhere, nothing is left over, the version is the program's."""
+    for schema in API["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+    told = {"#/components/schemas/" + name for name in API["components"]["schemas"]}
+    used = set(references(API))
+    assert all(resolved({"$ref": one}) for one in used)
+    assert told <= used, f"schemas that nothing uses: {told - used}"
+    version = subprocess.run([ctclip, "--version"], capture_output=True, text=True, check=True).stdout
+    assert version == f"ctclip {API['info']['version']}\n", version
+    subprocess.run([sys.executable, ROOT / "scripts/make_api_docs.py", "--check"], check=True)
+
+
+def check_routes(url):
+    assert check(requests.get(f"{url}/openapi.json", timeout=60)).json() == API
+    assert check(requests.get(f"{url}/health", timeout=60)).status_code == 200
+    assert check(requests.get(f"{url}/ready", timeout=60)).json() == {"ready": True}
+    check(requests.get(f"{url}/", timeout=60))
+    page = check(requests.get(f"{url}/", headers={"Accept": "text/html"}, timeout=60))
+    assert "radiologist" in page.text
+    assert check(requests.get(f"{url}/nothing", timeout=60)).status_code == 404
+    assert check(requests.put(f"{url}/predict", timeout=60)).headers["Allow"] == "POST"
+    assert check(requests.get(f"{url}/health", data=b"x" * 100_000, timeout=60)).status_code in (200, 400)
+
+
+def check_answers(url, folder, ctclip):
+    assert predict(url, any_anatomy="true").status_code == 200
+    answer = predict(url, any_anatomy="true", details="true").json()
+    assert answer["details"]["anomaly"]["classifier"]["planes"], "the slice classifier did not run"
+    subprocess.run([ctclip, "export", STUDY, "--any-anatomy", "--volume", folder / "volume.nii.gz"],
+                   check=True, capture_output=True)
+    chest = folder / "chest.zip"
+    subprocess.run([ctclip, "phantom", chest, "--matrix", "128", "--thickness", "5"], check=True, capture_output=True)
+    study = predict(url, chest, details="true").json()["details"]["study"]
+    assert study["lungs"]["present"] and [one["chosen"] for one in study["series"]].count(True) == 1, study
+    nifti = predict(url, folder / "volume.nii.gz", any_anatomy="true", details="true").json()
+    assert nifti["details"]["study"]["format"] == "nifti" and nifti["study_uid"] == ""
+
+
+def check_refusals(url, folder):
+    (folder / "text.zip").write_text("This is no ZIP archive.\n")
+    (folder / "large.zip").write_bytes(bytes(21_000_000))
+    assert predict(url, folder / "text.zip").status_code == 400
+    assert predict(url, threshold="2").json()["error_code"] == "bad_parameter"
+    assert predict(url, folder / "large.zip").status_code == 413
+    assert predict(url).json()["error_code"] == "no_lungs"
+
+
+def check_full_queue(url):
+    """One place, and an upload that goes on for a while is in it."""
+    host, port = url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as slow:
+        slow.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+                     b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n")
+        deadline = time.monotonic() + 30
+        while predict(url).status_code != 429:
+            assert time.monotonic() < deadline, "the queue was never full"
+
+
+def check_starting(ctclip, models):
+    """A service that has 16 GB of nothing to hash before it is ready."""
+    with open(models / "hole.pt", "wb") as file:
+        file.truncate(16_000_000_000)
+    edit_bundle(models, lambda bundle: bundle["files"].update(diffusion_unet={"path": "hole.pt"}))
+    service = Service([ctclip, "serve", "--models", models, "--port", "0"])
+    try:
+        url = service.address()
+        assert check(requests.get(f"{url}/ready", timeout=60)).status_code == 503
+        assert predict(url).json()["error_code"] == "starting"
+        assert check(requests.get(f"{url}/health", timeout=60)).status_code == 200
+    finally:
+        service.stop()
+
+
+def edit_bundle(folder, edit):
+    bundle = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    edit(bundle)
+    (folder / "bundle.json").write_text(json.dumps(bundle), encoding="utf-8")
+
+
+def with_slice_classifier(folder):
+    """The tiny bundle with the anomaly detector's slice classifier."""
+    shutil.copytree(MODELS, folder)
+    shutil.copy(GOLDEN / "diffusion_classifier_tiny/classifier_tiny.pt", folder)
+
+    def edit(bundle):
+        bundle["files"]["diffusion_classifier"] = {"path": "classifier_tiny.pt"}
+        bundle["anomaly"] = {"image_size": 64}
+
+    edit_bundle(folder, edit)
+    return folder
+
+
+def main():
+    ctclip = sys.argv[1]
+    check_document(ctclip)
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        models = with_slice_classifier(folder / "models")
+        command = [ctclip, "serve", "--models", models, "--port", "0", "--max-upload", "20000000"]
+        with Service(command) as service:
+            check_routes(service.url)
+            check_answers(service.url, folder, ctclip)
+            check_refusals(service.url, folder)
+        with Service(command + ["--queue", "0"]) as service:
+            check_full_queue(service.url)
+        with Service(command + ["--disk-reserve", str(2**60)]) as service:
+            assert predict(service.url).json()["error_code"] == "disk_full"
+        check_starting(ctclip, models)
+
+
+if __name__ == "__main__":
+    main()
