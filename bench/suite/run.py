@@ -13,6 +13,7 @@ import service
 from assets import USUAL, Assets
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROUNDS = {"encoder": 5, "slices": 3}  # beside the peers; a round of all over the slices takes half a minute
 FRAMEWORKS = ("pytorch", "onnxruntime", "openvino")
 
 
@@ -39,7 +40,8 @@ def tell(what):
     print(f"... {what}", file=sys.stderr, flush=True)
 
 
-def run(options, found):
+def run(options, found, keep):
+    """Measures what was asked for into `found`; calls keep() after each part."""
     assets = Assets(ROOT, options.models)
     precisions = ["f32"] + ["bf16"] * measure.has_bf16(found["machine"])
     most = options.threads or found["machine"]["cores"]
@@ -50,6 +52,7 @@ def run(options, found):
         tell("a study, stage by stage")
         found["stages"] = [entry for threads in ([most] if options.quick or most == 1 else [1, most])
                            for entry in measure.stages(assets, precisions, threads, rounds)]
+        keep()
     if "networks" in wanted:
         found["networks"] = []
         for network in ("encoder", "slices"):
@@ -57,11 +60,13 @@ def run(options, found):
                 tell(f"{network}, {precision}, beside the peers")
                 configuration = measure.Configuration(assets, precision, most)
                 found["networks"].append(measure.against_peers(
-                    assets, network, configuration, peers(), 2 if options.quick else 5))
+                    assets, network, configuration, peers(), 2 if options.quick else ROUNDS[network]))
+                keep()
     if "service" in wanted:
         tell("the service")
         loads = [(1, 2), (4, 1)] if options.quick else [(1, 4), (2, 3), (4, 3)]
         found["service"] = service.measure(assets, precisions[-1], loads)
+        keep()
     if "cost" in wanted:
         tell("the cost model")
         sizes = (20, USUAL) if options.quick else assets.sizes()
@@ -76,12 +81,15 @@ def main():
     found = {"machine": machine.describe(ROOT), "quick": options.quick}
     folder = ROOT / "build" / "bench"
     folder.mkdir(parents=True, exist_ok=True)
-    run(options, found)
-    found["machine"]["load_after"] = machine.load()
-    (folder / "report.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    text = report.markdown(found)
-    (folder / "report.md").write_text(text, encoding="utf-8")
-    print(text)
+
+    def keep():
+        found["machine"]["load_after"] = machine.load()
+        (folder / "report.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        (folder / "report.md").write_text(report.markdown(found), encoding="utf-8")
+
+    run(options, found, keep)
+    keep()
+    print(report.markdown(found))
 
 
 if __name__ == "__main__":
