@@ -1,131 +1,97 @@
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
-#include <chrono>
 #include <filesystem>
-#include <map>
+#include <functional>
+#include <memory>
 
-#include "bench/diffusion.h"
+#include "bench/networks.h"
+#include "bench/parts.h"
 #include "bench/peak.h"
-#include "bench/synthetic_study.h"
-#include "nn/kernels.h"
-#include "nn/precision.h"
-#include "pipeline/pipeline.h"
+#include "bench/study.h"
 
 namespace {
 
 namespace fs = std::filesystem;
-using ctclip::AnalysisRequest;
-using ctclip::Pipeline;
-
-/// GFLOP of one image encoder of the clinical size (tests/golden/real_size_layouts/README.md):
-/// 394.7 GMAC without the position bias, which is computed once at start, and 0.15 for the
-/// projection.
-constexpr double kEncoderGflop = 2 * (394.7 + 0.15);
-/// 216 slices of 4.80 GMAC, where the volume has 240.
-constexpr double kSliceClassifierGflop = 2 * 4.80 * 216;
-
-double peak_memory_gib() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / (1 << 20);
-}
+using namespace ctclip;  // NOLINT(google-build-using-namespace): one short program
 
 struct Options {
-  fs::path models, study;
-  bool diffusion = false;
+  bench::NetworkBench network;
+  fs::path study, output;
   std::string precision = "f32";
   int threads = 0;
-  int rounds = 3;
-  int slices = 300;
 };
 
-std::map<std::string, double> run_once(const Pipeline& pipeline, const fs::path& study) {
-  AnalysisRequest request;
-  request.input = study;
-  ctclip::Watch watch;
-  const auto began = std::chrono::steady_clock::now();
-  const auto analysis = pipeline.analyse(request, watch);
-  const std::chrono::duration<double> total = std::chrono::steady_clock::now() - began;
-  if (analysis.error) throw *analysis.error;
-  std::map<std::string, double> seconds = {{"total", total.count()}};
-  for (const auto& [stage, spent] : watch.seconds()) seconds[stage] += spent;
-  return seconds;
+using Command = std::function<void(const Options&, const std::shared_ptr<ThreadPool>&)>;
+
+CLI::App* add(CLI::App& app, const std::string& name, const std::string& what, Options& options,
+              Command& chosen, Command command) {
+  CLI::App* sub = app.add_subcommand(name, what);
+  sub->add_option("--models", options.network.models, "Bundle of the clinical size");
+  sub->add_option("--volume", options.network.volume, "Prepared volume, .npy");
+  sub->add_option("--study", options.study, "ZIP of DICOM files");
+  sub->add_option("--output", options.output, "File to write");
+  sub->add_option("--precision", options.precision, "f32, bf16 or auto")->capture_default_str();
+  sub->add_option("--threads", options.threads, "0: one for each core")->capture_default_str();
+  sub->callback([&chosen, command = std::move(command)] { chosen = command; });
+  return sub;
 }
 
-void print_row(const std::string& stage, double seconds, double peak) {
-  const std::map<std::string, double> gflop = {{"ctclip", kEncoderGflop},
-                                               {"supervised", kEncoderGflop},
-                                               {"diffusion_classifier", kSliceClassifierGflop}};
-  const bool network = gflop.contains(stage);
-  const double rate = network ? gflop.at(stage) / seconds : 0;
-  fmt::print("| {:<20} | {:>7.2f} | {:>7} | {:>6} |\n", stage, seconds,
-             network ? fmt::format("{:.0f}", rate) : "",
-             network ? fmt::format("{:.0f} %", 100 * rate / peak) : "");
+void add_workers(CLI::App& app, Options& options, Command& chosen) {
+  add(app, "study", "Worker: a study through the whole pipeline", options, chosen,
+      [](const Options& o, const std::shared_ptr<ThreadPool>& pool) {
+        bench::serve(bench::study_worker(o.network.models, o.study, pool, o.network.precision));
+      });
+  add(app, "reading", "Worker: what comes before the networks", options, chosen,
+      [](const Options& o, const std::shared_ptr<ThreadPool>& pool) {
+        bench::serve(bench::reading_worker(o.study, pool));
+      });
+  add(app, "encoder", "Worker: CT-ViT, volume to codes", options, chosen,
+      [](const Options& o, const std::shared_ptr<ThreadPool>& pool) {
+        bench::serve(bench::encoder_worker(o.network, *pool));
+      });
+  add(app, "slices", "Worker: the slice classifier over a volume's slices", options, chosen,
+      [](const Options& o, const std::shared_ptr<ThreadPool>& pool) {
+        bench::serve(bench::slices_worker(o.network, *pool));
+      });
+  add(app, "denoiser", "Worker: one evaluation of the denoiser on each thread", options, chosen,
+      [](const Options& o, const std::shared_ptr<ThreadPool>& pool) {
+        bench::serve(bench::denoiser_worker(o.network, *pool));
+      });
+  add(app, "peak", "Worker: the machine's peak", options, chosen,
+      [](const Options& o, const std::shared_ptr<ThreadPool>& pool) {
+        bench::serve(bench::peak_worker(*pool, o.network.precision));
+      });
 }
 
-void run(const Options& options) {
-  const auto began = std::chrono::steady_clock::now();
-  const ctclip::nn::Precision precision = ctclip::nn::choose_precision(options.precision);
-  auto pool = std::make_shared<ctclip::ThreadPool>(options.threads);
-  const Pipeline pipeline(ctclip::open_bundle(options.models), pool, precision);
-  const std::chrono::duration<double> start = std::chrono::steady_clock::now() - began;
-
-  fs::path study = options.study;
-  if (study.empty()) {
-    study = fs::temp_directory_path() / fmt::format("ctclip_bench_{}.zip", options.slices);
-    if (!fs::exists(study)) ctclip::bench::write_synthetic_study(study, options.slices);
-  }
-  std::map<std::string, double> best;
-  double peak = 0;
-  for (int round = 0; round < options.rounds; ++round) {
-    peak = std::max(peak, ctclip::bench::peak_gflops(*pool, precision));
-    for (const auto& [stage, seconds] : run_once(pipeline, study)) {
-      const auto [found, added] = best.emplace(stage, seconds);
-      if (!added) found->second = std::min(found->second, seconds);
-    }
-  }
-  fmt::print("{} threads, {}, {}; {}; best of {} rounds\n", pool->threads(),
-             ctclip::nn::precision_name(precision), ctclip::nn::instruction_set(),
-             pipeline.bundle().title(), options.rounds);
-  fmt::print("matrix product peak of this run, same precision: {:.0f} GFLOP/s\n\n", peak);
-  fmt::print(
-      "| stage                | seconds | GFLOP/s | of peak "
-      "|\n|----------------------|---------|---------|---------|\n");
-  for (const auto& [stage, seconds] : best) print_row(stage, seconds, peak);
-  fmt::print(
-      "\nstart {:.1f} s (hashes, packing, {} prompts); peak memory {:.2f} GiB, start included\n",
-      start.count(), 2 * pipeline.bundle().prompts.size(), peak_memory_gib());
+void add_tables(CLI::App& app, Options& options, Command& chosen) {
+  add(app, "parts", "Where the networks' CPU time goes, as tables", options, chosen,
+      [](const Options& o, const std::shared_ptr<ThreadPool>& pool) {
+        bench::print_encoder_parts(o.network, *pool);
+        bench::print_slice_parts(o.network, *pool);
+      });
+  add(app, "convolutions", "Each shape of convolution by each method, as a table", options, chosen,
+      [](const Options&, const std::shared_ptr<ThreadPool>&) { bench::print_convolutions(); });
+  add(app, "write-slices", "Write what the slice classifier sees of a volume", options, chosen,
+      [](const Options& o, const std::shared_ptr<ThreadPool>&) {
+        bench::write_slices(o.network, o.output);
+      });
 }
 
 }  // namespace
 
 // NOLINTNEXTLINE(bugprone-exception-escape): a benchmark may end by one
 int main(int argc, char** argv) {
-  CLI::App app("Seconds by stage, GFLOP/s and their share of the peak that the same run measures");
+  CLI::App app("What scripts/bench measures with: a process for each configuration");
+  app.require_subcommand(1);
   Options options;
-  app.add_option("--models", options.models,
-                 "Bundle, as `ctclip models random DIR --full-size` writes");
-  app.add_option("--study", options.study,
-                 "Study to analyse; by default a synthetic one of 512x512 slices");
-  app.add_option("--slices", options.slices, "Slices of the synthetic study")
-      ->capture_default_str();
-  app.add_option("--precision", options.precision,
-                 "f32, bf16 or auto; the slice classifier computes in f32 whatever it is")
-      ->capture_default_str();
-  app.add_option("--threads", options.threads, "0: one for each core")->capture_default_str();
-  app.add_option("--rounds", options.rounds, "Rounds, of which the best counts")
-      ->capture_default_str();
-  app.add_flag("--diffusion", options.diffusion,
-               "The anomaly detector's networks alone instead, with random weights");
+  Command command;
+  add_workers(app, options, command);
+  add_tables(app, options, command);
   CLI11_PARSE(app, argc, argv);
   try {
-    if (options.diffusion) {
-      ctclip::bench::bench_diffusion(options.threads);
-    } else {
-      run(options);
-    }
+    options.network.precision = nn::choose_precision(options.precision);
+    command(options, std::make_shared<ThreadPool>(options.threads));
     return 0;
   } catch (const std::exception& error) {
     fmt::print(stderr, "ctclip_bench: {}\n", error.what());
