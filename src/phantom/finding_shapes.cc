@@ -40,12 +40,13 @@ void widen(Box& known, const Solid& solid, const Box& block) {
   }
   Box first = block;
   Box second = block;
-  if (edge.x == longest)
+  if (edge.x == longest) {
     first.high.x = second.low.x = middle.x;
-  else if (edge.y == longest)
+  } else if (edge.y == longest) {
     first.high.y = second.low.y = middle.y;
-  else
+  } else {
     first.high.z = second.low.z = middle.z;
+  }
   // Worth its price only while a block holds many of the smallest ones.
   const Solid near = longest > 12 ? localised(solid, middle, radius) : solid;
   widen(known, near, first);
@@ -146,14 +147,13 @@ Solid lobulated(Point centre, float radius, int lobes, Random& random) {
     const auto lobe = static_cast<float>(random.uniform(0.36, 0.52)) * small;
     parts.push_back(ellipsoid(random_direction(random) * (small - lobe), {lobe, lobe, lobe}));
   }
-  Solid lump = united(std::move(parts), 0.1F * small);
+  const Solid lump = united(std::move(parts), 0.1F * small);
   // As wide as it should be, whichever way its lobes point.
   const Box b = tight_box(lump);
   const Point edge = b.high - b.low;
   const float factor = std::max(1.0F, 2 * radius / std::max({edge.x, edge.y, edge.z}));
   const Point middle = (b.low + b.high) * 0.5F;
-  return shifted(stretched(shifted(std::move(lump), middle * -1), {factor, factor, factor}),
-                 centre);
+  return shifted(stretched(shifted(lump, middle * -1), {factor, factor, factor}), centre);
 }
 
 Solid ovoid(Point centre, float radius, Random& random) {

@@ -13,7 +13,7 @@
 namespace ctclip::phantom {
 namespace {
 
-[[noreturn]] void refuse(std::string message) { throw Error(Code::usage, std::move(message)); }
+[[noreturn]] void refuse(const std::string& message) { throw Error(Code::usage, message); }
 
 Side parse_side(const FindingKind& kind, std::string_view text) {
   if (!kind.sided) {
@@ -131,6 +131,7 @@ Planned plan_findings(const std::vector<FindingRequest>& requests, Anatomy& anat
     uint64_t number;  // of this kind
   };
   std::vector<Step> steps;
+  steps.reserve(requests.size());
   std::map<std::string, uint64_t> seen;
   for (const FindingRequest& r : requests) steps.push_back({&recipe(r.name), &r, seen[r.name]++});
   std::stable_sort(steps.begin(), steps.end(),

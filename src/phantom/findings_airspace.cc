@@ -13,6 +13,7 @@ namespace {
 /// Points spread evenly over the free lung, to measure how much of it is affected.
 std::vector<Point> sample(Workbench& bench, Side side, int count) {
   std::vector<Point> points;
+  points.reserve(static_cast<size_t>(count));
   for (int i = 0; i < count; ++i) points.push_back(bench.point_in(side, {}, {}, -1000));
   return points;
 }
