@@ -14,7 +14,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-const Clock::time_point kStarted = Clock::now();
+const Clock::time_point started = Clock::now();
 
 void say(const nlohmann::json& line) { std::cout << line.dump() << std::endl; }
 
@@ -55,7 +55,7 @@ double cpu_seconds() {
 void serve(const Worker& worker) {
   nlohmann::json ready = worker.facts;
   ready["ready"] = true;
-  ready["start_seconds"] = since(kStarted);
+  ready["start_seconds"] = since(started);
   say(ready);
   for (std::string command; std::getline(std::cin, command);) {
     if (command == "round") {

@@ -36,7 +36,7 @@ std::vector<fs::path> dicom_files(const fs::path& folder) {
 std::string text(DcmFileFormat& file, const DcmTagKey& tag) {
   OFString value;
   file.getDataset()->findAndGetOFStringArray(tag, value);
-  return value.c_str();
+  return value;
 }
 
 class TransferSyntax : public ::testing::TestWithParam<std::string> {};
