@@ -24,8 +24,8 @@ Intervals are 95 %.
 AIMS = """\
 ## What was aimed at
 
-An AUROC of 0.95 by the fusion: {fusion}. More than the best single score: {above} (differences within the intervals are
-chance). Ten findings at 0.90: {good} of those with enough studies. What the training had, and what to try first to get further, is in
+An AUROC of 0.95 by the fusion: {fusion}. More than the best single score: {above}
+(differences within the intervals are chance). Ten findings at 0.90: {good} of those with enough studies. What the training had, and what to try first to get further, is in
 [training/README.md](../training/README.md): the encoder had seen each training phantom only about ten times when its time was
 over, and the slice classifier had hardly begun to learn.
 """
@@ -199,7 +199,7 @@ def real_study(chest: dict) -> str:
     return f"""\
 ## A real chest
 
-For the one real study at hand (a screening CT of a smoker, JPEG-LS), the bundle answers probability
+For the one real study at hand (a screening CT of NLST, JPEG-LS), the bundle answers probability
 {chest["probability_of_pathology"]:.3f}, "{chest["most_dangerous_pathology_type"]}". That means nothing: the networks have seen
 nothing but phantoms, whose healthy lungs have less texture than anybody's, so every real chest lies outside of all that they know, and
 an answer there, right or wrong, is chance.
