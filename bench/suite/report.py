@@ -185,17 +185,20 @@ BLOCKS = {"bench": markdown, "bench summary": summary}
 
 
 def filled(text, report):
-    """`text` with every block between `<!-- NAME -->` and `<!-- end of NAME -->` made anew."""
+    """`text` with every block between `<!-- NAME -->` and `<!-- end of NAME -->` made anew; without a report
+    a block has no figures."""
     for name, make in BLOCKS.items():
         begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
         if begin in text:
             before, rest = text.split(begin)
-            text = before + begin + "\n" + make(report) + "\n" + end + rest.split(end)[1]
+            text = before + begin + "\n" + (make(report) + "\n" if report else "") + end + rest.split(end)[1]
     return text
 
 
 def main(words):
-    report = json.loads(pathlib.Path(words[-1]).read_text(encoding="utf-8"))
+    source = pathlib.Path(words[-1])
+    missing = words[0] == "--check" and not source.exists()
+    report = None if missing else json.loads(source.read_text(encoding="utf-8"))
     if len(words) == 1:
         print(markdown(report), end="")
         return 0

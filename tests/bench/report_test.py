@@ -72,6 +72,14 @@ class Report(unittest.TestCase):
             page.write_text(text.replace("17.00", "16.00"), encoding="utf-8")
             self.assertEqual(report.main(["--check", str(page), str(data)]), 1)
 
+    def test_without_a_report_a_page_may_hold_no_figures(self):
+        with tempfile.TemporaryDirectory() as folder:
+            data, page = pathlib.Path(folder, "report.json"), pathlib.Path(folder, "page.md")
+            page.write_text("<!-- bench -->\n\n<!-- end of bench -->\n", encoding="utf-8")
+            self.assertEqual(report.main(["--check", str(page), str(data)]), 0)
+            page.write_text("<!-- bench -->\n\n17 s\n\n<!-- end of bench -->\n", encoding="utf-8")
+            self.assertEqual(report.main(["--check", str(page), str(data)]), 1)
+
     def test_a_page_without_a_block_is_refused(self):
         with tempfile.TemporaryDirectory() as folder:
             data, page = pathlib.Path(folder, "report.json"), pathlib.Path(folder, "page.md")
