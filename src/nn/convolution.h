@@ -9,7 +9,7 @@
 
 namespace ctclip::nn {
 
-/// How a convolution is computed; chosen by shape, by measurement (bench/diffusion.cc).
+/// How a convolution is computed; chosen by shape, by measurement (bench/convolutions.cc).
 enum class ConvolutionMethod { direct, winograd_2, winograd_4 };
 
 /// 2-D convolution 3x3, padding 1, stride 1 or 2, torch.nn.Conv2d, for images (height, width,
