@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from data import Split
+from optimise import descend, warm_cosine
 from settings import DENOISER, SEED
 from slices import Drawer, Schedule
 from unet import DiffusionUnet
@@ -32,11 +33,7 @@ def train_denoiser(train: Split, out: Path, seconds: float) -> None:
         noise = torch.randn_like(x)
         out_channels = model(schedule.noised(x, t, noise), t, labels.amax(dim=1).long())
         loss = F.mse_loss(out_channels[:, :1], noise)
-        for group in optimiser.param_groups:
-            group["lr"] = 1e-3 * min(1.0, (step + 1) / 50) * (0.5 * (1 + np.cos(np.pi * share)) + 0.01)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+        descend(optimiser, loss, warm_cosine(1e-3, step, share))
         mean, step = mean + float(loss.detach()), step + 1
         if step % 50 == 0:
             print(f"step {step} {time.time() - began:.0f} s: {mean / 50:.4f}", flush=True)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from bert import Bert
 from metrics import mean_auroc
+from optimise import descend, weight_groups
 from readout import Readout
 from reports import Tokenizer, prompt_pair, report
 from settings import LATENT, SEED, TEXT_DIM, TEXT_HEADS, TEXT_INNER, TEXT_LAYERS, TEXT_POSITIONS
@@ -72,24 +73,13 @@ def contrast(model: ClipHead, image: Tensor, texts: list[str], labels: Tensor) -
     return (F.cross_entropy(logits, target) + F.cross_entropy(logits.t(), target)) / 2
 
 
-def optimiser_of(model: nn.Module, rate: float) -> torch.optim.Optimizer:
-    decayed = [p for p in model.parameters() if p.dim() > 1]
-    rest = [p for p in model.parameters() if p.dim() <= 1]
-    groups = [{"params": decayed, "weight_decay": 3.0}, {"params": rest, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=rate)
-
-
 def fit(model: nn.Module, studies: Studies, loss_of, steps: int, rate: float, score) -> None:
     random = np.random.default_rng(SEED)
-    optimiser = optimiser_of(model, rate)
+    optimiser = torch.optim.AdamW(weight_groups(model, 3.0), lr=rate)
     for step in range(steps):
         rows = torch.from_numpy(random.choice(len(studies.labels), BATCH))
-        for group in optimiser.param_groups:
-            group["lr"] = rate * min(1.0, (step + 1) / 20) * (1 - step / steps)
         loss = loss_of(rows, random)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+        descend(optimiser, loss, rate * min(1.0, (step + 1) / 20) * (1 - step / steps))
         if (step + 1) % 100 == 0:
             with torch.no_grad():
                 print(f"  step {step + 1}: loss {float(loss.detach()):.3f}, {score()}", flush=True)

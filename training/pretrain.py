@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from ct_vit import CtVit
 from data import IGNORED, Split, augmented
 from metrics import auroc, mean_auroc
+from optimise import descend, weight_groups
 from settings import BATCH, SEED, VIT
 
 WEIGHT_OF_EDGE = 30.0
@@ -139,13 +140,6 @@ def adapted(saved: dict, split: Split) -> dict[str, Tensor]:
     return state
 
 
-def optimiser_of(model: nn.Module) -> torch.optim.Optimizer:
-    decayed = [p for p in model.parameters() if p.dim() > 1]
-    rest = [p for p in model.parameters() if p.dim() <= 1]
-    groups = [{"params": decayed, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, betas=(0.9, 0.98))
-
-
 def pretrain(
     load: Callable[[], Split], tune_of: Callable[[], Split], out: Path, seconds: float, start: Path | None = None
 ) -> None:
@@ -157,20 +151,15 @@ def pretrain(
     model = DenseModel(len(tune.kinds) + 1)
     if start is not None:
         model.load_state_dict(adapted(torch.load(start), tune))
-    optimiser = optimiser_of(model)
+    optimiser = torch.optim.AdamW(weight_groups(model, 0.05), betas=(0.9, 0.98))
     began, mean = time.time(), np.zeros(2)
     for step, (volumes, tokens, labels) in enumerate(batches(load, random)):
         share = (time.time() - began) / seconds
         if share >= 1:
             break
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(rate, share)
         inside, edge = model(volumes)
         losses = inside_loss(inside, tokens), edge_loss(edge, labels)
-        optimiser.zero_grad()
-        sum(losses).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
+        descend(optimiser, sum(losses), learning_rate(rate, share), clipped=model)
         mean += [float(x.detach()) for x in losses]
         if (step + 1) % 50 == 0:
             print(f"step {step + 1} {time.time() - began:.0f} s: {mean / 50}", flush=True)

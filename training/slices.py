@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from data import Split, from_bytes
 from metrics import auroc
+from optimise import descend, warm_cosine
 from settings import CLASSIFIER, SEED, SLICE_SIZE, VIT
 from unet import SliceClassifier
 
@@ -114,12 +115,7 @@ def train_classifier(
         abnormal = labels.amax(dim=1).long()
         aside = F.binary_cross_entropy_with_logits(logits[:, 2:], labels)
         loss = F.cross_entropy(logits[:, :2], abnormal) + 3 * aside
-        for group in optimiser.param_groups:
-            group["lr"] = 1e-3 * min(1.0, (step + 1) / 50) * (0.5 * (1 + np.cos(np.pi * share)) + 0.01)
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
+        descend(optimiser, loss, warm_cosine(1e-3, step, share), clipped=model)
         mean, step = mean + float(loss.detach()), step + 1
         if step % 50 == 0:
             print(f"step {step} {time.time() - began:.0f} s: {mean / 50:.3f}", flush=True)
