@@ -17,6 +17,7 @@
 #include "batch/run.h"
 #include "batch/service.h"
 #include "fusion/names.h"
+#include "nn/precision.h"
 #include "pipeline/load.h"
 
 namespace ctclip::app {
@@ -60,8 +61,8 @@ batch::MakeBackend open_backend(const BatchCommand& command) {
     fmt::print(stderr, "Service: {}\n", batch::shown_url(command.service.url));
     return [&command] { return batch::make_service(command.service); };
   }
-  auto analyser =
-      load_analyser(models_folder(command.model), command.model.threads, command.model.precision);
+  auto analyser = load_analyser(models_folder(command.model), command.model.threads,
+                                nn::choose_precision(command.model.precision));
   const batch::InProcessOptions options{command.service.timeout, command.run.threshold,
                                         command.run.any_anatomy};
   return [analyser, options] { return batch::make_in_process(analyser, options); };

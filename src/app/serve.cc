@@ -14,6 +14,7 @@
 #include "app/stop_signals.h"
 #include "base/log.h"
 #include "fusion/names.h"
+#include "nn/precision.h"
 #include "pipeline/load.h"
 #include "server/server.h"
 
@@ -42,7 +43,7 @@ class Loading {
       : loaded_(std::async(std::launch::async, [&options, &server] {
           try {
             server.set_analyser(load_analyser(models_folder(options.model), options.model.threads,
-                                              options.model.precision));
+                                              nn::choose_precision(options.model.precision)));
           } catch (...) {
             server.stop();
             throw;
