@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <random>
 
 #include "nn/engine.h"
@@ -57,6 +58,7 @@ struct Case {
 };
 
 class ConvolutionOf : public ::testing::TestWithParam<Case> {};
+class FusedConvolutionOf : public ::testing::TestWithParam<Case> {};
 
 // Each output sums n = 9 in products of standard normal values. The rounding errors of such a sum
 // in float32 have a standard deviation of about 0.4 n u, u = 6e-8; the largest of 100,000 outputs
@@ -102,6 +104,67 @@ INSTANTIATE_TEST_SUITE_P(Shapes, ConvolutionOf,
                                            Case{32, 64, 16, 16, 1, ConvolutionMethod::winograd_4},
                                            Case{64, 32, 64, 64, 1, ConvolutionMethod::winograd_4},
                                            Case{128, 48, 7, 9, 1, ConvolutionMethod::winograd_4},
+                                           Case{32, 32, 70, 70, 1, ConvolutionMethod::winograd_4},
+                                           Case{144, 32, 18, 21, 1, ConvolutionMethod::winograd_4},
+                                           Case{32, 32, 1, 2, 1, ConvolutionMethod::winograd_4}));
+
+// silu(map(x)) in double, as a convolution takes it over.
+Tensor activated(const Tensor& x, const nn::ChannelMap& map) {
+  Tensor out = Tensor::uninitialised(x.shape());
+  for (int64_t i = 0; i < x.size(); ++i) {
+    const int64_t c = i % x.dim(2);
+    const double u = (static_cast<double>(x.data()[i]) - map.mean[c]) * map.gain[c] + map.shift[c];
+    out.data()[i] = static_cast<float>(u / (1 + std::exp(-u)));
+  }
+  return out;
+}
+
+// Bands share rows, and the last one is shorter: 7, 9 and 70 rows are no multiples of a band's.
+TEST_P(FusedConvolutionOf, TakesOverItsNeighboursWork) {
+  const Case& c = GetParam();
+  ThreadPool pool(1);
+  const nn::Engine engine(pool);
+  nn::Workspace work;
+  const Tensor weight = random({c.out, c.in, 3, 3}, 1);
+  const Tensor x = random({c.height, c.width, c.in}, 3);
+  Tensor rows = random({4, c.in}, 5);
+  const nn::ChannelMap map{rows.data(), rows.data() + c.in, rows.data() + 2 * c.in,
+                           rows.data() + 3 * c.in};
+  const Convolution layer(weight, {}, {c.height, c.width}, c.stride, engine, c.method);
+  Tensor y = Tensor::uninitialised({layer.output().height, layer.output().width, c.out});
+  nn::ChannelMoments moments(c.out);
+  layer(x.data(), y.data(), work, nullptr, {&map, &moments});
+
+  // The activation's own error, a few units in the last place, is as large as a product's.
+  const double growth = c.method == ConvolutionMethod::direct ? 2 : 20;
+  const double tolerance = growth * 4 * 6e-8 * static_cast<double>(9 * c.in);
+  const Tensor input = activated(x, map);
+  EXPECT_TRUE(
+      testing::all_close(y.values(), convolve(input, weight, {}, c.stride, nullptr), tolerance));
+  const auto count = static_cast<double>(y.size() / c.out);
+  for (int64_t channel = 0; channel < c.out; ++channel) {
+    double sum = 0;
+    double squares = 0;
+    for (int64_t i = channel; i < y.size(); i += c.out) sum += static_cast<double>(y.data()[i]);
+    for (int64_t i = channel; i < y.size(); i += c.out) {
+      squares += std::pow(static_cast<double>(y.data()[i]) - sum / count, 2);
+    }
+    // Runs of 256 values of about 3 sqrt(9 in) are added up in float32.
+    const double unit = 6e-8 * 256 * 9 * std::sqrt(9.0 * static_cast<double>(c.in));
+    EXPECT_NEAR(moments.mean(channel), sum / count, unit);
+    EXPECT_NEAR(moments.variance(channel), squares / count,
+                unit * std::sqrt(9.0 * static_cast<double>(c.in)));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, FusedConvolutionOf,
+                         ::testing::Values(Case{32, 64, 9, 13, 1, ConvolutionMethod::direct},
+                                           Case{32, 32, 16, 16, 2, ConvolutionMethod::direct},
+                                           Case{32, 32, 7, 9, 1, ConvolutionMethod::winograd_2},
+                                           Case{64, 32, 64, 64, 1, ConvolutionMethod::winograd_4},
+                                           Case{128, 48, 7, 9, 1, ConvolutionMethod::winograd_4},
+                                           Case{32, 32, 70, 70, 1, ConvolutionMethod::winograd_4},
+                                           Case{144, 32, 18, 21, 1, ConvolutionMethod::winograd_4},
                                            Case{32, 32, 1, 2, 1, ConvolutionMethod::winograd_4}));
 
 // <convolution(x), g> = <x, backward(g)> for any x and g.

@@ -66,19 +66,21 @@ GroupNorm::GroupNorm(const Weights& scope, int64_t channels)
 NormMap GroupNorm::map(const Image& x, const float* scale_shift, nn::Workspace& work) const {
   const auto channels = static_cast<std::size_t>(x.channels);
   const std::size_t group = channels / kGroups;
-  std::vector<double> mean(channels);
-  std::vector<double> variance(channels);
-  nn::channel_moments(x.data(), x.positions(), x.channels, mean.data(), variance.data());
+  std::optional<nn::ChannelMoments> measured;
+  if (!x.moments) measured.emplace(x.channels).add(x.data(), x.positions());
+  const nn::ChannelMoments& moments = x.moments ? *x.moments : *measured;
 
   NormMap result{work.borrow(4 * x.channels), x.channels};
   const nn::ChannelMap map = result.map();
   for (std::size_t first = 0; first < channels; first += group) {
     double centre = 0;
     double spread = 0;
-    for (std::size_t c = first; c < first + group; ++c) centre += mean[c];
-    centre /= static_cast<double>(group);
     for (std::size_t c = first; c < first + group; ++c) {
-      spread += variance[c] + (mean[c] - centre) * (mean[c] - centre);
+      centre += moments.mean(static_cast<int64_t>(c)) / static_cast<double>(group);
+    }
+    for (std::size_t c = first; c < first + group; ++c) {
+      const double off = moments.mean(static_cast<int64_t>(c)) - centre;
+      spread += moments.variance(static_cast<int64_t>(c)) + off * off;
     }
     const double inverse = 1 / std::sqrt(spread / static_cast<double>(group) + kEpsilon);
     for (std::size_t c = first; c < first + group; ++c) {
@@ -219,34 +221,40 @@ int64_t ResidualBlock::flops() const {
   return convolve_1_.forward.flops() + convolve_2_.forward.flops() + skip;
 }
 
-Image ResidualBlock::pooled(const Image& x, nn::Workspace& work) const {
-  Image out = Image::borrow(work, after(x.size, true), x.channels);
-  nn::average_pool(x.data(), out.size.height, out.size.width, x.channels, out.data());
-  return out;
+Image ResidualBlock::convolved(const Image& x, const nn::ChannelMap& map,
+                               std::optional<Image>& small, nn::Workspace& work) const {
+  Image hidden = Image::borrow(work, after(x.size, options_.down), out());
+  hidden.moments.emplace(out());
+  if (!options_.down) {
+    convolve_1_.forward(x.data(), hidden.data(), work, nullptr, {&map, &*hidden.moments});
+    return hidden;
+  }
+  Image inner = Image::borrow(work, hidden.size, x.channels);
+  small = Image::borrow(work, hidden.size, x.channels);
+  nn::normalise_silu_pool(x.data(), hidden.size.height, hidden.size.width, x.channels, map,
+                          inner.data(), small->data());
+  convolve_1_.forward(inner.data(), hidden.data(), work, nullptr, {nullptr, &*hidden.moments});
+  return hidden;
 }
 
 Image ResidualBlock::operator()(const Image& x, const Tensor& time, const Pass& pass,
                                 std::optional<Tape>* tape) const {
   pass.watch.check();
   NormMap first = norm_1_.map(x, nullptr, pass.work);
-  Image inner = Image::borrow(pass.work, x.size, x.channels);
-  nn::normalise_silu(x.data(), x.positions(), x.channels, first.map(), inner.data());
-  if (options_.down) inner = pooled(inner, pass.work);
-  Image hidden = Image::borrow(pass.work, inner.size, out());
-  convolve_1_.forward(inner.data(), hidden.data(), pass.work);
+  std::optional<Image> small;
+  Image hidden = convolved(x, first.map(), small, pass.work);
 
   auto scale_shift = pass.work.borrow(2 * out());
   time_(time.data(), 1, scale_shift.data());
   NormMap second = norm_2_.map(hidden, scale_shift.data(), pass.work);
-  Image normed = Image::borrow(pass.work, hidden.size, out());
-  nn::normalise_silu(hidden.data(), hidden.positions(), out(), second.map(), normed.data());
+  const nn::ChannelMap map = second.map();
 
-  std::optional<Image> small;
-  if (options_.down) small = pooled(x, pass.work);
   const Image& beside = small ? *small : x;
   Image y = Image::borrow(pass.work, hidden.size, out());
+  y.moments.emplace(out());
   if (skip_) skip_->forward(beside.data(), y.positions(), y.data());
-  convolve_2_.forward(normed.data(), y.data(), pass.work, skip_ ? y.data() : beside.data());
+  convolve_2_.forward(hidden.data(), y.data(), pass.work, skip_ ? y.data() : beside.data(),
+                      {&map, &*y.moments});
   if (tape != nullptr) tape->emplace(Tape{std::move(hidden), std::move(first), std::move(second)});
   return y;
 }

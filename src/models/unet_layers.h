@@ -8,6 +8,7 @@
 #include "base/tensor.h"
 #include "checkpoint/checkpoint.h"
 #include "models/transformer.h"
+#include "nn/channel_moments.h"
 #include "nn/convolution.h"
 #include "nn/image_kernels.h"
 #include "nn/matmul.h"
@@ -26,6 +27,8 @@ struct Image {
   ImageSize size;
   int64_t channels;
   nn::Workspace::Lease memory;
+  /// Where the layer that made it gathered them; they belong to what `memory` holds then.
+  std::optional<nn::ChannelMoments> moments = {};
 
   static Image borrow(nn::Workspace& work, ImageSize size, int64_t channels);
   int64_t positions() const { return size.height * size.width; }
@@ -116,7 +119,9 @@ class ResidualBlock {
   Image backward(const Image& x, Tape& tape, const Image& grad, const Pass& pass) const;
 
  private:
-  Image pooled(const Image& x, nn::Workspace& work) const;
+  /// The first convolution, of silu(map(x)), pooled where the block pools; `small`: x pooled.
+  Image convolved(const Image& x, const nn::ChannelMap& map, std::optional<Image>& small,
+                  nn::Workspace& work) const;
   Image spread(const Image& grad, nn::Workspace& work) const;
 
   Options options_;

@@ -110,12 +110,24 @@ Convolution::Size Convolution::output() const {
 
 int64_t Convolution::flops() const { return 2 * 9 * in_ * out_ * output().height * output().width; }
 
-void Convolution::operator()(const float* x, float* y, Workspace& work,
-                             const float* residual) const {
+void Convolution::direct(const float* x, float* y, const float* residual, const Fused& fused,
+                         Workspace& work) const {
+  std::optional<Workspace::Lease> normed;
+  if (fused.silu != nullptr) {
+    normed = work.borrow(size_.height * size_.width * in_);
+    normalise_silu(x, size_.height * size_.width, in_, *fused.silu, normed->data());
+    x = normed->data();
+  }
+  (*impl_->direct)(x, y, residual);
+  if (fused.moments != nullptr) fused.moments->add(y, output().height * output().width);
+}
+
+void Convolution::operator()(const float* x, float* y, Workspace& work, const float* residual,
+                             const Fused& fused) const {
   if (impl_->direct) {
-    (*impl_->direct)(x, y, residual);
+    direct(x, y, residual, fused, work);
   } else {
-    (*impl_->winograd)(x, y, residual, work);
+    (*impl_->winograd)(x, y, residual, fused, work);
   }
 }
 

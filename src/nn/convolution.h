@@ -5,6 +5,7 @@
 
 #include "base/tensor.h"
 #include "nn/engine.h"
+#include "nn/winograd.h"
 #include "nn/workspace.h"
 
 namespace ctclip::nn {
@@ -37,10 +38,14 @@ class Convolution {
   int64_t flops() const;
 
   /// x (height, width, in) -> y (output, out) = convolution + bias + residual (null, y, or another
-  /// image of y's size).
-  void operator()(const float* x, float* y, Workspace& work, const float* residual = nullptr) const;
+  /// image of y's size); `fused`: what comes before it and what is wanted behind it.
+  void operator()(const float* x, float* y, Workspace& work, const float* residual = nullptr,
+                  const Fused& fused = {}) const;
 
  private:
+  void direct(const float* x, float* y, const float* residual, const Fused& fused,
+              Workspace& work) const;
+
   struct Impl;
   int64_t in_, out_;
   Size size_;

@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <span>
+#include <tuple>
 
 namespace ctclip::nn {
 namespace {
 
-constexpr int64_t kBlockFloats = 1 << 18;  // transformed tiles and their products: half an L2 cache
-constexpr int64_t kFewest = 32;            // rows that a product needs to reach its speed
+constexpr int64_t kBlockFloats = 1 << 17;  // transformed tiles and their products: half an L2 cache
+constexpr int64_t kNarrow = 128;  // channels: up to these our own product is the quicker one
+constexpr int64_t kFewest = 32;   // rows that a product needs to reach its speed
 
 // G of the two algorithms, a row for each point of a line.
 constexpr std::array<std::array<double, 3>, 4> kSmall = {
@@ -50,6 +53,50 @@ Tensor transform(const Tensor& weight, int64_t side) {
 
 }  // namespace
 
+/// Rows of an image, normalised or as they are; `data` begins at the image's row `first`.
+struct Winograd::Rows {
+  const float* data;
+  int64_t first;
+};
+
+namespace {
+
+/// Rows of an image normalised as a convolution comes to them. Bands share the last two rows of one
+/// with the first two of the next.
+class NormalisedRows {
+ public:
+  NormalisedRows(const float* x, const ChannelMap& map, int64_t width, int64_t channels,
+                 int64_t rows, Workspace& work)
+      : x_(x),
+        map_(map),
+        width_(width),
+        channels_(channels),
+        memory_(work.borrow(rows * width * channels)) {}
+
+  /// Rows [begin, end) of the image; each call goes on further down.
+  const float* take(int64_t begin, int64_t end) {
+    const int64_t kept = std::max<int64_t>(end_ - begin, 0);
+    float* rows = memory_.data();
+    std::copy_n(rows + (end_ - kept - begin_) * line(), kept * line(), rows);
+    normalise_silu(x_ + (begin + kept) * line(), (end - begin - kept) * width_, channels_, map_,
+                   rows + kept * line());
+    begin_ = begin;
+    end_ = end;
+    return rows;
+  }
+
+ private:
+  int64_t line() const { return width_ * channels_; }
+
+  const float* x_;
+  const ChannelMap& map_;
+  int64_t width_, channels_;
+  Workspace::Lease memory_;
+  int64_t begin_ = 0, end_ = 0;
+};
+
+}  // namespace
+
 Winograd::Winograd(const Tensor& weight, const Tensor& bias, int64_t height, int64_t width,
                    int64_t side)
     : grid_{height, width, side},
@@ -58,28 +105,70 @@ Winograd::Winograd(const Tensor& weight, const Tensor& bias, int64_t height, int
       block_(std::clamp(kBlockFloats / (grid_.points() * (in_ + out_)), kFewest, grid_.tiles())),
       weight_(transform(weight, side)),
       bias_(bias.clone()) {
-  multiply(block_);
-  if (grid_.tiles() % block_ != 0) multiply(grid_.tiles() % block_);
+  if (in_ <= kNarrow) return;
+  plan(band_tiles());
+  plan(grid_.tiles() % band_tiles());
 }
 
-void Winograd::multiply(int64_t tiles) {
+int64_t Winograd::band_rows() const {
+  const int64_t enough = (kFewest + grid_.across() - 1) / grid_.across();
+  return std::min(enough, grid_.tiles() / grid_.across());
+}
+
+// The products of a band of so many tiles: whole blocks, and the last one where it is shorter.
+void Winograd::plan(int64_t tiles) {
   const int64_t points = grid_.points();
-  products_.emplace_back(
-      MatrixBatch{1, points, tiles, in_, points * tiles * in_, tiles * in_, in_, 1},
-      MatrixBatch{1, points, in_, out_, points * in_ * out_, in_ * out_, out_, 1},
-      MatrixBatch{1, points, tiles, out_, points * tiles * out_, tiles * out_, out_, 1});
+  for (const int64_t count : {std::min(block_, tiles), tiles % block_}) {
+    if (count == 0 || products_.contains(count)) continue;
+    const int64_t from = point_stride(count, in_);
+    const int64_t to = point_stride(count, out_);
+    products_.emplace(
+        std::piecewise_construct, std::forward_as_tuple(count),
+        std::forward_as_tuple(
+            MatrixBatch{1, points, count, in_, points * from, from, in_, 1},
+            MatrixBatch{1, points, in_, out_, points * in_ * out_, in_ * out_, out_, 1},
+            MatrixBatch{1, points, count, out_, points * to, to, out_, 1}));
+  }
 }
 
-void Winograd::operator()(const float* x, float* y, const float* residual, Workspace& work) const {
-  auto tiles = work.borrow(grid_.points() * block_ * in_);
-  auto products = work.borrow(grid_.points() * block_ * out_);
-  for (int64_t first = 0; first < grid_.tiles(); first += block_) {
-    const int64_t count = std::min(block_, grid_.tiles() - first);
-    winograd_input(x, grid_, first, count, in_, tiles.data());
-    const BatchMatMul& multiply = count == block_ ? products_.front() : products_.back();
-    multiply(tiles.data(), weight_.data(), products.data());
-    winograd_output(products.data(), grid_, first, count, out_,
+void Winograd::multiply(const float* tiles, int64_t count, float* products) const {
+  if (in_ <= kNarrow) {
+    winograd_multiply(tiles, weight_.data(), grid_.points(), count, in_, out_, products);
+  } else {
+    products_.at(count)(tiles, weight_.data(), products);
+  }
+}
+
+void Winograd::convolve(const Rows& source, int64_t first, int64_t tiles, float* y,
+                        const float* residual, Workspace& work) const {
+  auto transformed = work.borrow(grid_.points() * point_stride(block_, in_));
+  auto products = work.borrow(grid_.points() * point_stride(block_, out_));
+  for (int64_t done = 0; done < tiles; done += block_) {
+    const int64_t count = std::min(block_, tiles - done);
+    winograd_input(source.data, source.first, grid_, first + done, count, in_, transformed.data());
+    multiply(transformed.data(), count, products.data());
+    winograd_output(products.data(), grid_, first + done, count, out_,
                     bias_.empty() ? nullptr : bias_.data(), residual, y);
+  }
+}
+
+void Winograd::operator()(const float* x, float* y, const float* residual, const Fused& fused,
+                          Workspace& work) const {
+  const int64_t height = band_rows() * grid_.side;
+  std::optional<NormalisedRows> normalised;
+  if (fused.silu != nullptr) normalised.emplace(x, *fused.silu, grid_.width, in_, height + 2, work);
+  for (int64_t first = 0; first < grid_.tiles(); first += band_tiles()) {
+    const int64_t top = first / grid_.across() * grid_.side;
+    const int64_t bottom = std::min(top + height, grid_.height);
+    Rows source{x, 0};
+    if (normalised) {
+      const int64_t above = std::max<int64_t>(top - 1, 0);
+      source = {normalised->take(above, std::min(bottom + 1, grid_.height)), above};
+    }
+    convolve(source, first, std::min(band_tiles(), grid_.tiles() - first), y, residual, work);
+    if (fused.moments != nullptr) {
+      fused.moments->add(y + top * grid_.width * out_, (bottom - top) * grid_.width);
+    }
   }
 }
 
