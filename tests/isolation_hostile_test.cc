@@ -149,12 +149,19 @@ const std::map<std::string, std::function<void()>>& behaviours() {
          say(Kind::answer, good_answer());
        }},
       {"huge",
-       [] { answer_with([](Answer& a) {
-              a.shape = {int64_t{1} << 40, 1 << 20, 1 << 20};
-            }); }},
-      {"negative", [] { answer_with([](Answer& a) {
-                          a.shape = {-20, -4, 5};
-                        }); }},
+       [] {
+         answer_with([](Answer& a) {
+           a.shape = {int64_t{1} << 40, 1 << 20, 1 << 20};
+           a.facts.shape.assign(a.shape.begin(), a.shape.end());
+         });
+       }},
+      {"negative",
+       [] {
+         answer_with([](Answer& a) {
+           a.shape = {-20, -4, 5};
+           a.facts.shape = {-20, -4, 5};
+         });
+       }},
       {"empty",
        [] {
          answer_with([](Answer& a) {

@@ -172,7 +172,9 @@ TEST(IsolatedLoader, NothingIsLeftOf200Studies) {
         const char* name = i % 2 == 0 ? "dicom/s01_base.zip" : "dicom/s12_gantry_tilt.zip";
         const Loaded loaded = load_with(loader, golden(name), any_anatomy());
         EXPECT_EQ(loaded.error.has_value(), i % 2 == 1);
-        EXPECT_EQ(mappings_of_volumes() > 0, true) << "of this one or of the other thread's";
+        if (!loaded.error) {
+          EXPECT_GT(mappings_of_volumes(), 0u) << "the count sees none at all";
+        }
       }
     });
   }

@@ -77,8 +77,8 @@ class Filter {
  public:
   Filter() : context_(seccomp_init(SCMP_ACT_ERRNO(EPERM))) {
     if (!context_) fail(ENOMEM);
-    // Threads that exist already get the filter, too.
-    check(seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_TSYNC, 1));
+    // Threads that exist already get the filter, too. A kernel that cannot do that has no seccomp.
+    all_threads_ = seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_TSYNC, 1);
   }
 
   void allow(int call, std::initializer_list<scmp_arg_cmp> where = {}) {
@@ -87,7 +87,7 @@ class Filter {
   }
 
   /// 0, or a negated errno.
-  int load() { return seccomp_load(context_.get()); }
+  int load() { return all_threads_ != 0 ? all_threads_ : seccomp_load(context_.get()); }
 
  private:
   struct Release {
@@ -101,6 +101,7 @@ class Filter {
   }
 
   std::unique_ptr<void, Release> context_;
+  int all_threads_ = 0;  ///< status as of `load`
 };
 
 scmp_arg_cmp argument(unsigned index, uint64_t value) { return {index, SCMP_CMP_EQ, value, 0}; }
