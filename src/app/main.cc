@@ -2,10 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <new>
+#include <string_view>
 
 #include "app/commands.h"
 #include "base/error.h"
 #include "fusion/names.h"
+#include "isolation/child_process.h"
+#include "isolation/study_reader.h"
 #include "server/status.h"
 
 namespace {
@@ -20,6 +23,10 @@ int report(const ctclip::Error& error) {
 // What setting up the options or printing an error throws may end the process.
 // NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
+  // The service's own child, not a command for users: nothing else of the program is set up in it.
+  if (argc == 2 && std::string_view(argv[1]) == ctclip::isolation::kReaderCommand) {
+    ctclip::isolation::read_one_study();
+  }
   CLI::App app("ctclip: how probable a pathology is in a chest CT, and which.\n" +
                std::string(ctclip::kWarningEnglish));
   app.set_version_flag("--version", std::string("ctclip ") + CTCLIP_VERSION);

@@ -14,6 +14,7 @@
 #include "app/stop_signals.h"
 #include "base/log.h"
 #include "fusion/names.h"
+#include "isolation/isolated_loader.h"
 #include "nn/precision.h"
 #include "pipeline/load.h"
 #include "server/server.h"
@@ -25,6 +26,8 @@ struct ServeOptions {
   ModelOptions model;
   ServerOptions server;
   double header_timeout = 30, idle_timeout = 60;  // seconds
+  double read_timeout = 300;                      // seconds
+  uint64_t read_memory = 0;
 };
 
 /// Every connection is a descriptor, and so is every upload; the usual soft limit is 1,024 in all.
@@ -36,6 +39,15 @@ void raise_descriptor_limit(int connections) {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/// A client's bytes are read in a process of their own, study by study.
+StudyLoader isolated(const ServeOptions& options) {
+  isolation::LoaderOptions loader;
+  loader.threads = options.model.threads;
+  loader.time = std::chrono::milliseconds(static_cast<int64_t>(options.read_timeout * 1000));
+  loader.memory = options.read_memory;
+  return isolation::IsolatedLoader(loader);
+}
+
 /// Loads the models beside a server that already answers.
 class Loading {
  public:
@@ -43,7 +55,8 @@ class Loading {
       : loaded_(std::async(std::launch::async, [&options, &server] {
           try {
             server.set_analyser(load_analyser(models_folder(options.model), options.model.threads,
-                                              nn::choose_precision(options.model.precision)));
+                                              nn::choose_precision(options.model.precision),
+                                              isolated(options)));
           } catch (...) {
             server.stop();
             throw;
@@ -102,6 +115,14 @@ void add_limits(CLI::App& command, ServeOptions& options) {
   command
       .add_option("--min-upload-rate", server.upload_rate,
                   "bytes per second that an upload may not stay below")
+      ->transform(CLI::AsSizeValue(false));
+  command
+      .add_option("--read-timeout", options.read_timeout,
+                  "seconds for reading a study, in a process of its own; 422 beyond")
+      ->check(CLI::Range(0.1, 86'400.0));
+  command
+      .add_option("--read-memory", options.read_memory,
+                  "bytes of memory for the same; 0: what the largest study within the limits takes")
       ->transform(CLI::AsSizeValue(false));
   command.add_option("--disk-reserve", server.disk_reserve, "bytes of disk that stay free")
       ->transform(CLI::AsSizeValue(false));

@@ -61,6 +61,9 @@ enum class Code {
   usage,
   bad_model,
   internal,
+  read_crashed,
+  read_out_of_memory,
+  read_timeout,
 };
 
 struct CodeInfo {

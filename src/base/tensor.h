@@ -25,6 +25,11 @@ class Tensor {
   /// Memory that nothing has written yet.
   static Tensor uninitialised(Shape shape);
   static Tensor zeros(Shape shape);
+  /// Bytes before a tensor's data, in which it keeps what its memory goes with.
+  static constexpr std::size_t kRoom = 64;
+  /// Memory of somebody else's (a mapping): `data` has kRoom bytes before it for the tensor to
+  /// write to, is aligned to 64 bytes, and stays while `owner` does, which goes with the tensor.
+  static Tensor over(Shape shape, float* data, std::shared_ptr<void> owner);
 
   Tensor clone() const;
   /// The same data under another shape of the same element count (std::logic_error otherwise).

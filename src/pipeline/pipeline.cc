@@ -34,8 +34,12 @@ std::vector<std::string> available_features(const std::vector<std::unique_ptr<De
 
 }  // namespace
 
-Pipeline::Pipeline(Bundle bundle, std::shared_ptr<ThreadPool> pool, nn::Precision precision)
-    : bundle_(std::move(bundle)), pool_(std::move(pool)), engine_(*pool_, precision) {
+Pipeline::Pipeline(Bundle bundle, std::shared_ptr<ThreadPool> pool, nn::Precision precision,
+                   StudyLoader load)
+    : bundle_(std::move(bundle)),
+      pool_(std::move(pool)),
+      engine_(*pool_, precision),
+      load_(std::move(load)) {
   auto hash = std::async(std::launch::async, [this] { return bundle_hash(bundle_); });
   fusion_ = std::make_unique<Fusion>(lightgbm::Model::load(bundle_.files.at(Role::fusion).path),
                                      bundle_.groups, bundle_.threshold);
@@ -53,7 +57,7 @@ Pipeline::Pipeline(Bundle bundle, std::shared_ptr<ThreadPool> pool, nn::Precisio
 
 Tensor Pipeline::load_and_prepare(const AnalysisRequest& request, Watch& watch, StudyFacts& facts,
                                   const Observer& observer) const {
-  const Volume volume = load_study(request.input, request.study, *pool_, watch, facts);
+  const Volume volume = load_(request.input, request.study, *pool_, watch, facts);
   if (observer.volume) observer.volume(volume);
   const auto stage = watch.stage("prepare");
   return prepare(volume, bundle_.geometry, *pool_,

@@ -35,10 +35,10 @@ struct Observer {
 class Pipeline : public Analyser {
  public:
   /// Loads every model and checks that the fusion's features are all made by some detector.
-  /// `precision`: of the two image encoders; the slice networks compute in float32. Throws
-  /// Error{bad_model}: the file, what was expected, what was found.
+  /// `precision`: of the two image encoders; the slice networks compute in float32. `load`: what
+  /// reads the studies. Throws Error{bad_model}: the file, what was expected, what was found.
   Pipeline(Bundle bundle, std::shared_ptr<ThreadPool> pool,
-           nn::Precision precision = nn::Precision::f32);
+           nn::Precision precision = nn::Precision::f32, StudyLoader load = load_study);
 
   const Bundle& bundle() const { return bundle_; }
   const std::string& hash() const { return hash_; }
@@ -61,6 +61,7 @@ class Pipeline : public Analyser {
   std::string hash_;
   std::shared_ptr<ThreadPool> pool_;
   nn::Engine engine_;
+  StudyLoader load_;
   std::vector<std::unique_ptr<Detector>> detectors_;
   std::unique_ptr<AnomalyStage> anomaly_;
   std::unique_ptr<Fusion> fusion_;

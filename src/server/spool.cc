@@ -111,19 +111,6 @@ void make_folder(const fs::path& folder) {
 
 }  // namespace
 
-Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
-  if (this != &other) {
-    close();
-    fd_ = std::exchange(other.fd_, -1);
-  }
-  return *this;
-}
-
-void Descriptor::close() {
-  if (fd_ >= 0) ::close(fd_);
-  fd_ = -1;
-}
-
 SpoolFile::SpoolFile(SpoolFile&& other) noexcept
     : path_(std::exchange(other.path_, {})),
       file_(std::move(other.file_)),

@@ -5,22 +5,9 @@
 #include <string_view>
 #include <utility>
 
+#include "base/descriptor.h"
+
 namespace ctclip {
-
-/// A descriptor that closes itself.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept;
-  ~Descriptor() { close(); }
-  int get() const { return fd_; }
-  void close();
-
- private:
-  int fd_ = -1;
-};
 
 /// One upload on disk: a random name, mode 0600. The file goes away with the object.
 class SpoolFile {

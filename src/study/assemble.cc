@@ -45,16 +45,15 @@ std::vector<Batch> batches(const Contents& contents, const Geometry& geometry) {
 /// which thread comes first.
 class Placer {
  public:
-  Placer(const Geometry& geometry, int64_t rows, int64_t columns)
+  Placer(const Geometry& geometry, int64_t rows, int64_t columns, const VolumeMemory& memory)
       : geometry_(geometry),
         rows_(rows),
         columns_(columns),
         shares_(shares(geometry)),
         locks_(std::make_unique<std::mutex[]>(kLocks)) {
     const Matrix matrix = oriented(geometry, rows, columns);
-    Shape shape = {geometry.slices, matrix.rows, matrix.columns};
-    hu_ = geometry.resampled ? Tensor::zeros(std::move(shape))
-                             : Tensor::uninitialised(std::move(shape));
+    hu_ = memory({geometry.slices, matrix.rows, matrix.columns});
+    if (geometry.resampled) std::ranges::fill(hu_.values(), 0.0F);
   }
 
   void place(std::size_t slice, std::span<const float> image) {
@@ -124,9 +123,10 @@ Vec3 step_between_slices(const Contents& contents, const Geometry& geometry) {
 }  // namespace
 
 Assembly assemble(const Source& source, const Contents& contents, const Series& series,
-                  const Limits& limits, ThreadPool& pool, Watch& watch) {
+                  const Limits& limits, ThreadPool& pool, Watch& watch,
+                  const VolumeMemory& memory) {
   Geometry geometry = plan_geometry(contents, series, limits);
-  Placer placer(geometry, series.rows, series.columns);
+  Placer placer(geometry, series.rows, series.columns, memory);
   const std::vector<Batch> work = batches(contents, geometry);
   pool.run(static_cast<int64_t>(work.size()), [&](int64_t i) {
     decode_batch(source, contents, geometry, work[static_cast<std::size_t>(i)], limits, placer,

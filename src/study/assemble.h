@@ -63,6 +63,7 @@ std::vector<std::vector<Share>> shares(const Geometry& geometry);
 /// Decodes the slices of the series in parallel, straight into their places in the volume. Throws
 /// what plan_geometry and decode throw.
 Assembly assemble(const Source& source, const Contents& contents, const Series& series,
-                  const Limits& limits, ThreadPool& pool, Watch& watch);
+                  const Limits& limits, ThreadPool& pool, Watch& watch,
+                  const VolumeMemory& memory = Tensor::uninitialised);
 
 }  // namespace ctclip

@@ -64,6 +64,34 @@ class FolderSource : public Source {
   std::vector<Entry> entries_;
 };
 
+class SingleFileStream : public ByteStream {
+ public:
+  explicit SingleFileStream(std::shared_ptr<const InputFile> file) : file_(std::move(file)) {}
+  std::size_t read(std::span<std::byte> out) override {
+    const std::size_t got = file_->read(at_, out);
+    at_ += got;
+    return got;
+  }
+
+ private:
+  std::shared_ptr<const InputFile> file_;
+  uint64_t at_ = 0;
+};
+
+class SingleFileSource : public Source {
+ public:
+  explicit SingleFileSource(std::shared_ptr<const InputFile> file) : file_(std::move(file)) {}
+  std::size_t size() const override { return 1; }
+  std::string path(std::size_t) const override { return file_->name(); }
+  uint64_t claimed_size(std::size_t) const override { return file_->size(); }
+  std::unique_ptr<ByteStream> open(std::size_t) const override {
+    return std::make_unique<SingleFileStream>(file_);
+  }
+
+ private:
+  std::shared_ptr<const InputFile> file_;
+};
+
 /// Adds up what files claim to hold and refuses what is over the limits.
 class Tally {
  public:
@@ -119,14 +147,10 @@ std::unique_ptr<Source> open_folder(const fs::path& folder, const Limits& limits
   return std::make_unique<FolderSource>(folder, list_files(folder, limits));
 }
 
-std::unique_ptr<Source> open_single_file(const fs::path& file, const Limits& limits) {
-  Tally tally(limits);
-  std::error_code error;
-  const uint64_t size = fs::file_size(file, error);
-  if (error) cannot_list(error);
-  tally.add(size);
-  return std::make_unique<FolderSource>(
-      file.parent_path(), std::vector<Entry>{{file.filename().generic_string(), size}});
+std::unique_ptr<Source> open_single_file(std::shared_ptr<const InputFile> file,
+                                         const Limits& limits) {
+  Tally(limits).add(file->size());
+  return std::make_unique<SingleFileSource>(std::move(file));
 }
 
 }  // namespace ctclip

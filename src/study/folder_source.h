@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "study/input_file.h"
 #include "study/limits.h"
 #include "study/source.h"
 
@@ -14,6 +15,7 @@ namespace ctclip {
 std::unique_ptr<Source> open_folder(const std::filesystem::path& folder, const Limits& limits);
 
 /// A Source of just this file. Throws Error{inflated_too_large}.
-std::unique_ptr<Source> open_single_file(const std::filesystem::path& file, const Limits& limits);
+std::unique_ptr<Source> open_single_file(std::shared_ptr<const InputFile> file,
+                                         const Limits& limits);
 
 }  // namespace ctclip

@@ -4,6 +4,7 @@
 
 #include "base/watch.h"
 #include "study/assemble.h"
+#include "study/input_file.h"
 #include "study/limits.h"
 
 namespace ctclip {
@@ -22,7 +23,8 @@ namespace ctclip {
 ///
 /// Throws Error{damaged_nifti, image_too_large, too_few_slices, too_many_slices, no_axial_series,
 /// inconsistent_geometry, gantry_tilt}.
-Assembly read_nifti(const std::filesystem::path& path, const Limits& limits, Watch& watch);
+Assembly read_nifti(const InputFile& input, const Limits& limits, Watch& watch,
+                    const VolumeMemory& memory = Tensor::uninitialised);
 
 /// NIfTI-1, float32, sform and qform from volume.to_patient (RAS); gzip where the name ends in .gz.
 /// pixdim is volume.spacing. Throws Error{internal} where the disk refuses.

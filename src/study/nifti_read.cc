@@ -1,10 +1,11 @@
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <cstring>
 #include <memory>
-#include <system_error>
 
 #include "study/nifti.h"
 #include "study/nifti_header.h"
@@ -25,8 +26,14 @@ constexpr uint64_t kLargestRatio = 1032;
 /// The bytes of a file, inflated if it is gzip.
 class GzipFile {
  public:
-  explicit GzipFile(const std::filesystem::path& path) : file_(gzopen(path.c_str(), "rb")) {
+  /// zlib reads from the descriptor's own place: one at a time for an input.
+  explicit GzipFile(const InputFile& input) {
+    Descriptor copy(fcntl(input.descriptor(), F_DUPFD_CLOEXEC, 0));
+    if (copy.get() >= 0 && lseek(copy.get(), 0, SEEK_SET) == 0) {
+      file_.reset(gzdopen(copy.get(), "rb"));
+    }
     if (!file_) throw Error(Code::damaged_nifti, "The NIfTI file cannot be opened.");
+    copy.release();  // zlib closes it
     gzbuffer(file_.get(), 1 << 17);
   }
 
@@ -87,8 +94,7 @@ NiftiHeader read_header(GzipFile& file) {
   return header;
 }
 
-void check_size(const NiftiHeader& header, const std::filesystem::path& path,
-                const Limits& limits) {
+void check_size(const NiftiHeader& header, uint64_t held, const Limits& limits) {
   const auto [columns, rows, slices] = header.size;
   const std::string size =
       fmt::format("The NIfTI volume has {} x {} x {} voxels", columns, rows, slices);
@@ -108,9 +114,7 @@ void check_size(const NiftiHeader& header, const std::filesystem::path& path,
                             limits.max_matrix, limits.max_voxels));
   }
   const uint64_t claimed = static_cast<uint64_t>(columns * rows * slices) * bytes_of(header.type);
-  std::error_code error;
-  const uint64_t held = std::filesystem::file_size(path, error);
-  if (error || claimed / kLargestRatio > held) {
+  if (claimed / kLargestRatio > held) {
     throw Error(Code::damaged_nifti, fmt::format("{}, more than the file can hold.", size));
   }
 }
@@ -260,10 +264,10 @@ class SliceReader {
 };
 
 Tensor read_voxels(const NiftiHeader& header, const Geometry& geometry, GzipFile& file,
-                   Watch& watch, std::vector<std::string>& warnings) {
+                   const VolumeMemory& memory, Watch& watch, std::vector<std::string>& warnings) {
   const auto [columns, rows, slices] = header.size;
   const Matrix matrix = oriented(geometry, rows, columns);
-  Tensor hu = Tensor::uninitialised({slices, matrix.rows, matrix.columns});
+  Tensor hu = memory({slices, matrix.rows, matrix.columns});
   SliceReader reader(header, file);
   for (int64_t k = 0; k < slices; ++k) {
     const std::span<const float> image = reader.next();
@@ -283,13 +287,14 @@ Tensor read_voxels(const NiftiHeader& header, const Geometry& geometry, GzipFile
 
 }  // namespace
 
-Assembly read_nifti(const std::filesystem::path& path, const Limits& limits, Watch& watch) {
-  GzipFile file(path);
+Assembly read_nifti(const InputFile& input, const Limits& limits, Watch& watch,
+                    const VolumeMemory& memory) {
+  GzipFile file(input);
   const NiftiHeader header = read_header(file);
-  check_size(header, path, limits);
+  check_size(header, input.size(), limits);
   Assembly assembly;
   Geometry geometry = plan(header, assembly.warnings);
-  assembly.volume.hu = read_voxels(header, geometry, file, watch, assembly.warnings);
+  assembly.volume.hu = read_voxels(header, geometry, file, memory, watch, assembly.warnings);
   for (std::size_t axis = 0; axis < 3; ++axis) {
     assembly.volume.spacing[axis] = static_cast<float>(geometry.spacing[axis]);
   }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cmath>
 #include <utility>
 
 #include "study/attributes.h"
@@ -115,7 +116,12 @@ std::string read_rescale(const Attributes& attributes, Slice& slice) {
   }
   const std::optional<double> slope = attributes.number(DCM_RescaleSlope);
   const std::optional<double> intercept = attributes.number(DCM_RescaleIntercept);
-  if (!slope || !intercept || *slope == 0) return "RescaleSlope or RescaleIntercept is no number";
+  // Beyond any unit that a scanner stores; what is within keeps every Hounsfield unit a number.
+  constexpr double kLargest = 1e9;
+  if (!slope || !intercept || *slope == 0 || !(std::abs(*slope) <= kLargest) ||
+      !(std::abs(*intercept) <= kLargest)) {
+    return "RescaleSlope or RescaleIntercept is no number";
+  }
   slice.slope = *slope;
   slice.intercept = *intercept;
   return {};

@@ -3,10 +3,8 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <system_error>
+#include <utility>
 
 #include "base/error.h"
 #include "study/byte_format.h"
@@ -22,28 +20,28 @@ std::string Source::label(std::size_t file) const {
   return fmt::format("file {} of {} ({})", file + 1, size(), name);
 }
 
-Format sniff(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) {
-    throw Error(Code::unsupported_format,
-                fmt::format("The input cannot be opened: {}.", std::strerror(errno)));
-  }
+Format sniff(const std::filesystem::path& file) { return sniff(InputFile(file)); }
+
+Format sniff(const InputFile& file) {
   // A gzip header may carry a long file name before the data that tell.
-  std::array<char, 4096> head = {};
-  stream.read(head.data(), head.size());
-  return format_of(std::as_bytes(std::span(head)).first(static_cast<std::size_t>(stream.gcount())));
+  std::array<std::byte, 4096> head = {};
+  return format_of(std::span(head).first(file.read(0, head)));
 }
 
 std::unique_ptr<Source> open_source(const std::filesystem::path& input, const Limits& limits) {
   std::error_code error;
   if (std::filesystem::is_directory(input, error)) return open_folder(input, limits);
-  switch (sniff(input)) {
+  return open_source(std::make_shared<InputFile>(input), limits);
+}
+
+std::unique_ptr<Source> open_source(std::shared_ptr<const InputFile> input, const Limits& limits) {
+  switch (sniff(*input)) {
     case Format::empty:
       throw Error(Code::empty_upload, "The file is empty: expected a ZIP archive of DICOM files.");
     case Format::zip:
-      return open_zip(input, limits);
+      return open_zip(std::move(input), limits);
     case Format::dicom:
-      return open_single_file(input, limits);
+      return open_single_file(std::move(input), limits);
     default:
       throw Error(Code::unsupported_format,
                   "The file is no ZIP archive and no DICOM file, judged by its first bytes.");

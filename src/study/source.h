@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "study/input_file.h"
 #include "study/limits.h"
 
 namespace ctclip {
@@ -41,10 +42,12 @@ enum class Format { empty, zip, nifti, nifti_gz, dicom, unknown };
 /// Reads the first 352 bytes or so (of the inflated stream for gzip). A DICOM file without preamble
 /// is recognised too.
 Format sniff(const std::filesystem::path& file);
+Format sniff(const InputFile& file);
 
 /// `input`: a ZIP, a folder or a single DICOM file. All limits on entries and inflated bytes are
 /// counted here and in the streams. Throws Error{empty_upload, unsupported_format, damaged_archive,
 /// encrypted_archive, too_many_entries, inflated_too_large}.
 std::unique_ptr<Source> open_source(const std::filesystem::path& input, const Limits& limits);
+std::unique_ptr<Source> open_source(std::shared_ptr<const InputFile> input, const Limits& limits);
 
 }  // namespace ctclip

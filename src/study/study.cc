@@ -65,12 +65,13 @@ std::string another_candidate(const Choice& choice) {
   return "";
 }
 
-Volume load_dicom(const std::filesystem::path& input, const StudyOptions& options, ThreadPool& pool,
-                  Watch& watch, StudyFacts& facts) {
+/// What `open` gives: it is called within the stage "scan", as finding the files is part of it.
+Volume load_dicom(const std::function<std::unique_ptr<Source>()>& open, const StudyOptions& options,
+                  const VolumeMemory& memory, ThreadPool& pool, Watch& watch, StudyFacts& facts) {
   std::unique_ptr<Source> source;
   {
     const auto stage = watch.stage("scan");
-    source = open_source(input, options.limits);
+    source = open();
     facts.contents = scan(*source, options.limits, pool, watch);
     append(facts.warnings, facts.contents.warnings);
     name_study(facts);
@@ -79,20 +80,21 @@ Volume load_dicom(const std::filesystem::path& input, const StudyOptions& option
   const auto stage = watch.stage("decode");
   const Series& chosen = facts.choice.series.at(*facts.choice.chosen);
   try {
-    return take(assemble(*source, facts.contents, chosen, options.limits, pool, watch), facts);
+    return take(assemble(*source, facts.contents, chosen, options.limits, pool, watch, memory),
+                facts);
   } catch (const Error& error) {
     if (info(error.code()).fault != Fault::unprocessable) throw;
     throw Error(error.code(), error.what() + another_candidate(facts.choice));
   }
 }
 
-Volume load_nifti(const std::filesystem::path& input, const StudyOptions& options, Watch& watch,
-                  StudyFacts& facts) {
+Volume load_nifti(const InputFile& input, const StudyOptions& options, const VolumeMemory& memory,
+                  Watch& watch, StudyFacts& facts) {
   if (!options.series_uid.empty()) {
     throw Error(Code::series_not_found, "A series was asked for, but a NIfTI file has none.");
   }
   const auto stage = watch.stage("decode");
-  return take(read_nifti(input, options.limits, watch), facts);
+  return take(read_nifti(input, options.limits, watch, memory), facts);
 }
 
 void require_lungs(const Volume& volume, const StudyOptions& options, Watch& watch,
@@ -112,12 +114,27 @@ Volume load_study(const std::filesystem::path& input, const StudyOptions& option
                   Watch& watch, StudyFacts& facts) {
   facts = {};
   std::error_code ignored;
-  const bool folder = std::filesystem::is_directory(input, ignored);
-  const Format format = folder ? Format::dicom : sniff(input);
-  facts.format = folder ? "folder" : name_of(format);
+  if (!std::filesystem::is_directory(input, ignored)) {
+    return load_open_study(std::make_shared<InputFile>(input), options, Tensor::uninitialised, pool,
+                           watch, facts);
+  }
+  facts.format = "folder";
+  const auto open = [&] { return open_source(input, options.limits); };
+  Volume volume = load_dicom(open, options, Tensor::uninitialised, pool, watch, facts);
+  require_lungs(volume, options, watch, facts);
+  return volume;
+}
+
+Volume load_open_study(const std::shared_ptr<const InputFile>& input, const StudyOptions& options,
+                       const VolumeMemory& memory, ThreadPool& pool, Watch& watch,
+                       StudyFacts& facts) {
+  facts = {};
+  const Format format = sniff(*input);
+  facts.format = name_of(format);
   const bool nifti = format == Format::nifti || format == Format::nifti_gz;
-  Volume volume = nifti ? load_nifti(input, options, watch, facts)
-                        : load_dicom(input, options, pool, watch, facts);
+  const auto open = [&] { return open_source(input, options.limits); };
+  Volume volume = nifti ? load_nifti(*input, options, memory, watch, facts)
+                        : load_dicom(open, options, memory, pool, watch, facts);
   require_lungs(volume, options, watch, facts);
   return volume;
 }

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -8,6 +10,7 @@
 #include "base/parallel.h"
 #include "base/watch.h"
 #include "study/assemble.h"
+#include "study/input_file.h"
 #include "study/limits.h"
 #include "study/lungs.h"
 #include "study/series.h"
@@ -37,5 +40,13 @@ struct StudyFacts {
 /// Failure can name the study. Throws Error with any code of the study side.
 Volume load_study(const std::filesystem::path& input, const StudyOptions& options, ThreadPool& pool,
                   Watch& watch, StudyFacts& facts);
+/// The same of a file that is open already, its voxels into `memory`; opens nothing by itself.
+Volume load_open_study(const std::shared_ptr<const InputFile>& input, const StudyOptions& options,
+                       const VolumeMemory& memory, ThreadPool& pool, Watch& watch,
+                       StudyFacts& facts);
+
+/// `load_study`, or what does the same elsewhere.
+using StudyLoader = std::function<Volume(const std::filesystem::path&, const StudyOptions&,
+                                         ThreadPool&, Watch&, StudyFacts&)>;
 
 }  // namespace ctclip

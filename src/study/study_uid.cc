@@ -14,7 +14,8 @@ namespace ctclip {
 
 std::optional<std::string> study_uid_of(const std::filesystem::path& file, const Limits& limits) {
   try {
-    const std::unique_ptr<Source> source = open_single_file(file, limits);
+    const std::unique_ptr<Source> source =
+        open_single_file(std::make_shared<InputFile>(file), limits);
     const std::unique_ptr<ByteStream> stream = source->open(0);
     const DicomReader reader(*stream, limits.header_bytes);
     if (!reader.is_dicom() || reader.is_dicomdir()) return std::nullopt;

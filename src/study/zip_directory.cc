@@ -1,7 +1,7 @@
 #include "study/zip_directory.h"
 
 #include <algorithm>
-#include <fstream>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -22,17 +22,14 @@ uint64_t little_endian(std::string_view bytes, std::size_t at, std::size_t width
 }
 
 /// Up to `size` bytes from `offset` on.
-std::string read_at(std::ifstream& file, uint64_t offset, std::size_t size) {
+std::string read_at(const InputFile& file, uint64_t offset, std::size_t size) {
   std::string bytes(size, '\0');
-  file.clear();
-  file.seekg(static_cast<std::streamoff>(offset));
-  file.read(bytes.data(), static_cast<std::streamsize>(size));
-  bytes.resize(static_cast<std::size_t>(std::max<std::streamsize>(0, file.gcount())));
+  bytes.resize(file.read(offset, std::as_writable_bytes(std::span(bytes))));
   return bytes;
 }
 
 /// Entries by the zip64 record that the locator before the end record points to.
-std::optional<uint64_t> zip64_entries(std::ifstream& file, std::string_view before_end) {
+std::optional<uint64_t> zip64_entries(const InputFile& file, std::string_view before_end) {
   if (before_end.size() < kLocatorSize) return std::nullopt;
   const std::string_view locator = before_end.substr(before_end.size() - kLocatorSize);
   if (!locator.starts_with("PK\x06\x07")) return std::nullopt;
@@ -43,17 +40,15 @@ std::optional<uint64_t> zip64_entries(std::ifstream& file, std::string_view befo
 
 }  // namespace
 
-std::optional<uint64_t> claimed_zip_entries(const std::filesystem::path& archive) {
-  std::ifstream file(archive, std::ios::binary | std::ios::ate);
-  if (!file) return std::nullopt;
-  const auto size = static_cast<uint64_t>(std::max<std::streamoff>(0, file.tellg()));
+std::optional<uint64_t> claimed_zip_entries(const InputFile& archive) {
+  const uint64_t size = archive.size();
   const auto tail_size =
       static_cast<std::size_t>(std::min<uint64_t>(size, kLongestComment + kEndSize + kLocatorSize));
-  const std::string tail = read_at(file, size - tail_size, tail_size);
+  const std::string tail = read_at(archive, size - tail_size, tail_size);
   const std::size_t end = tail.rfind("PK\x05\x06");
   if (end == std::string::npos || tail.size() - end < kEndSize) return std::nullopt;
   const uint64_t entries = little_endian(tail, end + 10, 2);
-  return zip64_entries(file, std::string_view(tail).substr(0, end)).value_or(entries);
+  return zip64_entries(archive, std::string_view(tail).substr(0, end)).value_or(entries);
 }
 
 }  // namespace ctclip

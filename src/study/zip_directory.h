@@ -1,13 +1,14 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
+
+#include "study/input_file.h"
 
 namespace ctclip {
 
 /// How many entries the end-of-central-directory record of a ZIP archive claims, zip64 included
 /// (APPNOTE 6.3 4.3.14 to 4.3.16); nothing where there is no such record.
-std::optional<uint64_t> claimed_zip_entries(const std::filesystem::path& archive);
+std::optional<uint64_t> claimed_zip_entries(const InputFile& archive);
 
 }  // namespace ctclip

@@ -5,12 +5,14 @@
 
 #include <algorithm>
 #include <mutex>
+#include <new>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "study/zip_directory.h"
+#include "study/zip_input.h"
 
 namespace ctclip {
 namespace {
@@ -24,23 +26,29 @@ struct CloseEntry {
 using Archive = std::unique_ptr<zip_t, CloseArchive>;
 using OpenEntry = std::unique_ptr<zip_file_t, CloseEntry>;
 
-Archive open_archive(const std::filesystem::path& path) {
-  int code = 0;
-  Archive archive(zip_open(path.c_str(), ZIP_RDONLY, &code));
-  if (archive) return archive;
-  zip_error_t error;
-  zip_error_init_with_code(&error, code);
-  const std::string reason = zip_error_strerror(&error);
+std::string take_reason(zip_error_t& error) {
+  std::string reason = zip_error_strerror(&error);
   zip_error_fini(&error);
+  return reason;
+}
+
+Archive open_archive(const std::shared_ptr<const InputFile>& file) {
+  zip_error_t error;
+  zip_error_init(&error);
+  zip_source_t* source = make_zip_input(file, error);
+  Archive archive(source != nullptr ? zip_open_from_source(source, ZIP_RDONLY, &error) : nullptr);
+  if (archive) return archive;
+  zip_source_free(source);
+  if (zip_error_code_zip(&error) == ZIP_ER_MEMORY) throw std::bad_alloc();
   throw Error(Code::damaged_archive,
-              fmt::format("The ZIP archive is damaged or cut off: {}.", reason));
+              fmt::format("The ZIP archive is damaged or cut off: {}.", take_reason(error)));
 }
 
 /// A zip_t serves one thread at a time: each open stream borrows one, and there are as many as
 /// streams were ever open at once.
 class ArchivePool {
  public:
-  explicit ArchivePool(std::filesystem::path path) : path_(std::move(path)) {}
+  explicit ArchivePool(std::shared_ptr<const InputFile> file) : file_(std::move(file)) {}
 
   Archive borrow() {
     {
@@ -51,7 +59,7 @@ class ArchivePool {
         return archive;
       }
     }
-    return open_archive(path_);
+    return open_archive(file_);
   }
 
   void give_back(Archive archive) {
@@ -60,13 +68,14 @@ class ArchivePool {
   }
 
  private:
-  const std::filesystem::path path_;
+  const std::shared_ptr<const InputFile> file_;
   std::mutex mutex_;
   std::vector<Archive> idle_;
 };
 
 [[noreturn]] void throw_damaged(const std::string& label, zip_error_t* error) {
   const int code = zip_error_code_zip(error);
+  if (code == ZIP_ER_MEMORY) throw std::bad_alloc();
   if (code == ZIP_ER_NOPASSWD || code == ZIP_ER_WRONGPASSWD || code == ZIP_ER_ENCRNOTSUPP) {
     throw Error(Code::encrypted_archive,
                 fmt::format("In the ZIP archive, {} is protected by a password.", label));
@@ -183,10 +192,10 @@ std::vector<Entry> list_entries(zip_t* archive, const Limits& limits) {
 
 }  // namespace
 
-std::unique_ptr<Source> open_zip(const std::filesystem::path& archive, const Limits& limits) {
+std::unique_ptr<Source> open_zip(std::shared_ptr<const InputFile> archive, const Limits& limits) {
   // libzip reserves memory for as many entries as the archive claims, so the claim is seen first.
-  if (const auto claimed = claimed_zip_entries(archive)) require_entries_within(*claimed, limits);
-  auto pool = std::make_shared<ArchivePool>(archive);
+  if (const auto claimed = claimed_zip_entries(*archive)) require_entries_within(*claimed, limits);
+  auto pool = std::make_shared<ArchivePool>(std::move(archive));
   Archive first = pool->borrow();
   std::vector<Entry> entries = list_entries(first.get(), limits);
   pool->give_back(std::move(first));

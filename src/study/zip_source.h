@@ -1,8 +1,8 @@
 #pragma once
 
-#include <filesystem>
 #include <memory>
 
+#include "study/input_file.h"
 #include "study/limits.h"
 #include "study/source.h"
 
@@ -13,6 +13,6 @@ namespace ctclip {
 /// limits; as no entry may then give a byte more than it claims, the claims bound what is inflated,
 /// and reading an entry twice costs nothing. Throws Error{damaged_archive, encrypted_archive,
 /// too_many_entries, inflated_too_large}.
-std::unique_ptr<Source> open_zip(const std::filesystem::path& archive, const Limits& limits);
+std::unique_ptr<Source> open_zip(std::shared_ptr<const InputFile> archive, const Limits& limits);
 
 }  // namespace ctclip

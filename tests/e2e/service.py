@@ -66,6 +66,11 @@ class Service:
     def _fail(self, reason):
         raise AssertionError(f"{reason}; the service said:\n{''.join(self.log)}")
 
+    @property
+    def process(self):
+        """Its id."""
+        return self._process.pid
+
     def address(self):
         """Waits until it listens, which is before it is ready."""
         self._listening.wait(READY_SECONDS)
