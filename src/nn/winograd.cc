@@ -1,5 +1,7 @@
 #include "nn/winograd.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <span>
@@ -26,7 +28,7 @@ std::span<const std::array<double, 3>> filter_matrix(int64_t side) {
 }
 
 // G g G^T for every pair of channels: (out, in, 3, 3) -> (points, in, out).
-Tensor transform(const Tensor& weight, int64_t side) {
+Tensor transform(const SharedTensor& weight, int64_t side) {
   const auto matrix = filter_matrix(side);
   const int64_t out = weight.dim(0);
   const int64_t in = weight.dim(1);
@@ -48,15 +50,24 @@ Tensor transform(const Tensor& weight, int64_t side) {
   return result;
 }
 
+SharedTensor transformed(const LazyTensor& weight, int64_t side) {
+  const auto line = static_cast<int64_t>(filter_matrix(side).size());
+  const Shape shape = {line * line, weight.dim(1), weight.dim(0)};
+  return weight
+      .derive(fmt::format("winograd {} {}", side, to_string(shape)), shape,
+              [&] { return transform(weight.values(), side); })
+      .kept();
+}
+
 }  // namespace
 
-Winograd::Winograd(const Tensor& weight, const Tensor& bias, int64_t height, int64_t width,
+Winograd::Winograd(const LazyTensor& weight, const Tensor& bias, int64_t height, int64_t width,
                    int64_t side)
     : grid_{height, width, side},
       in_(weight.dim(1)),
       out_(weight.dim(0)),
       block_(std::clamp(kBlockFloats / (grid_.points() * (in_ + out_)), kFewest, grid_.tiles())),
-      weight_(transform(weight, side)),
+      weight_(transformed(weight, side)),
       bias_(bias.clone()) {
   multiply(block_);
   if (grid_.tiles() % block_ != 0) multiply(grid_.tiles() % block_);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/lazy_tensor.h"
 #include "base/tensor.h"
 #include "nn/image_kernels.h"
 #include "nn/matmul.h"
@@ -18,7 +19,8 @@ namespace ctclip::nn {
 class Winograd {
  public:
   /// `weight` (out, in, 3, 3), `bias` (out) or empty; in and out multiples of 16; `side` 2 or 4.
-  Winograd(const Tensor& weight, const Tensor& bias, int64_t height, int64_t width, int64_t side);
+  Winograd(const LazyTensor& weight, const Tensor& bias, int64_t height, int64_t width,
+           int64_t side);
 
   /// x (height, width, in) -> y (height, width, out) = convolution + bias + residual; the residual
   /// may be null or y.
@@ -29,7 +31,7 @@ class Winograd {
 
   TileGrid grid_;
   int64_t in_, out_, block_;
-  Tensor weight_;  // (points, in, out)
+  SharedTensor weight_;  // (points, in, out)
   Tensor bias_;
   std::vector<BatchMatMul> products_;  // for whole blocks, and for the last one where it is shorter
 };
