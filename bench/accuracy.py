@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import accuracy_report
+import precision_report
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST_SEED = 9_000_001  # training/settings.py: no seed of training, threshold or choice is this large
@@ -128,7 +129,10 @@ def main() -> None:
     if options.chest.exists():
         chest = json.loads(call(options.program, "predict", "--details", "--models", options.models, options.chest))
     rows = [json.loads(line) for line in results.read_text().splitlines()]
-    options.out.write_text(accuracy_report.document(rows, chest, options.matrix))
+    page = accuracy_report.document(rows, chest, options.matrix)
+    if options.out.exists():  # bench/precision.py's section stays
+        page = precision_report.put(page, precision_report.kept(options.out.read_text()))
+    options.out.write_text(page)
 
 
 if __name__ == "__main__":

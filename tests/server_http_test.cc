@@ -495,20 +495,23 @@ TEST_F(ServerTest, RefusesBeyondTheQueueBeforeTheUpload) {
 
 TEST_F(ServerTest, CancelsTheStudyOfAClientThatGoesAway) {
   options_.jobs = 1;
-  options_.queue = 1;
+  options_.queue = 2;
   analyser_->mode = Mode::gated;
   start();
   HttpClient running = client();
   running.send(post(form("zip")));
-  wait_until_started(1);
+  HttpClient read_ahead = client();
+  read_ahead.send(post(form("zip")));
+  wait_until_started(2);
   HttpClient waiting = client();
   waiting.send(post(form("zip")) + get("/health"));  // a pipelined request hides nothing
-  ASSERT_TRUE(within(30s, [&] { return spooled() == 2; }));
+  ASSERT_TRUE(within(30s, [&] { return spooled() == 3; }));
   waiting.close();
-  EXPECT_TRUE(within(30s, [&] { return spooled() == 1; }));
+  EXPECT_TRUE(within(30s, [&] { return spooled() == 2; }));
   running.reset();
-  EXPECT_TRUE(within(30s, [&] { return analyser_->cancelled == 1 && spooled() == 0; }));
-  EXPECT_EQ(analyser_->started, 1);
+  read_ahead.reset();
+  EXPECT_TRUE(within(30s, [&] { return analyser_->cancelled == 2 && spooled() == 0; }));
+  EXPECT_EQ(analyser_->started, 2);
   analyser_->mode = Mode::quick;
   EXPECT_EQ(ask(post(form("zip"))).status, 200);
 }

@@ -23,6 +23,9 @@
 namespace ctclip::app {
 namespace {
 
+/// Studies that are read and prepared in this process while others compute.
+constexpr int kReadAhead = 1;
+
 struct BatchCommand {
   batch::BatchOptions run;
   ModelOptions model;
@@ -61,8 +64,9 @@ batch::MakeBackend open_backend(const BatchCommand& command) {
     fmt::print(stderr, "Service: {}\n", batch::shown_url(command.service.url));
     return [&command] { return batch::make_service(command.service); };
   }
-  auto analyser = load_analyser(models_folder(command.model), command.model.threads,
-                                nn::choose_precision(command.model.precision));
+  auto analyser =
+      load_analyser(models_folder(command.model), command.model.threads,
+                    nn::choose_precision(command.model.precision), command.run.jobs - kReadAhead);
   const batch::InProcessOptions options{command.service.timeout, command.run.threshold,
                                         command.run.any_anatomy};
   return [analyser, options] { return batch::make_in_process(analyser, options); };
@@ -72,6 +76,7 @@ void complete(BatchCommand& command) {
   const bool remote = !command.service.url.empty();
   command.run.answering = remote ? "service" : "in process";
   command.run.jobs = command.jobs > 0 ? command.jobs : (remote ? 2 : 1);
+  if (!remote) command.run.jobs += kReadAhead;
   command.run.shard = batch::parse_shard(command.shard);
   command.service.timeout = std::chrono::milliseconds(static_cast<int64_t>(command.timeout * 1000));
   command.service.threshold = command.run.threshold;

@@ -7,10 +7,13 @@
 #include "app/options.h"
 #include "checkpoint/diffusion_layouts.h"
 #include "checkpoint/layouts.h"
+#include "checkpoint/packed.h"
 #include "checkpoint/random_bundle.h"
 #include "detectors/ctclip.h"
 #include "fusion/names.h"
 #include "fusion/random_model.h"
+#include "nn/precision.h"
+#include "pipeline/pack.h"
 #include "pipeline/pipeline.h"
 
 namespace ctclip::app {
@@ -23,10 +26,19 @@ std::string maker_of(const std::string& feature) {
   return feature.starts_with("supervised_") ? "supervised model" : "CT-CLIP";
 }
 
+std::string what_is_known(const BundleFile& file) {
+  if (const auto pack = pack_facts(file.path)) {
+    return fmt::format(", packed for {}{}", pack->made_for,
+                       file.packed_sha256.empty() ? "" : ", SHA-256 as bundle.json says");
+  }
+  return file.sha256.empty() ? "" : ", SHA-256 as bundle.json says";
+}
+
 int check(const ModelOptions& options) {
   const auto began = std::chrono::steady_clock::now();
-  const Pipeline pipeline(open_bundle(options.models),
-                          std::make_shared<ThreadPool>(options.threads));
+  Bundle opened = open_bundle(options.models);
+  check_packs(opened);
+  const Pipeline pipeline(std::move(opened), std::make_shared<ThreadPool>(options.threads));
   const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - began;
   const Bundle& bundle = pipeline.bundle();
   fmt::print(
@@ -36,13 +48,36 @@ int check(const ModelOptions& options) {
       bundle.clinical ? "yes" : "no: not for patients", bundle.threshold);
   for (const auto& [role, file] : bundle.files) {
     fmt::print("{:<20} {} ({} bytes{})\n", role_name(role), file.path.string(),
-               fs::file_size(file.path),
-               file.sha256.empty() ? "" : ", SHA-256 as bundle.json says");
+               fs::file_size(file.path), what_is_known(file));
   }
   const auto& names = pipeline.fusion().model().feature_names();
   fmt::print("features    {} wanted by the fusion, every one has its maker:\n", names.size());
   for (const std::string& name : names) fmt::print("  {:<60} {}\n", name, maker_of(name));
   fmt::print("whole: loaded and checked in {:.1f} s\n{}\n", spent.count(), kWarningEnglish);
+  return 0;
+}
+
+struct PackOptions {
+  fs::path folder, out;
+  std::string precision = "auto";
+  int threads = 0;
+};
+
+int pack(const PackOptions& options) {
+  std::vector<nn::Precision> precisions = {nn::Precision::f32};
+  if (nn::choose_precision(options.precision) == nn::Precision::bf16) {
+    precisions.push_back(nn::Precision::bf16);
+  }
+  const auto began = std::chrono::steady_clock::now();
+  ThreadPool pool(options.threads);
+  pack_bundle(open_bundle(options.folder), options.out, precisions, pool,
+              [](Role role) { fmt::print(stderr, "packing {}\n", role_name(role)); });
+  uintmax_t bytes = 0;
+  for (const auto& entry : fs::directory_iterator(options.out)) bytes += entry.file_size();
+  const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - began;
+  fmt::print("{}: {}\npacked for {}, {}: {} bytes in {:.0f} s\n", options.out.string(),
+             open_bundle(options.out).title(), nn::packing_machine(),
+             precisions.size() == 2 ? "f32 and bf16" : "f32", bytes, spent.count());
   return 0;
 }
 
@@ -103,11 +138,26 @@ int write_random(const RandomOptions& options) {
   return 0;
 }
 
+void add_pack(CLI::App& models, Action& action) {
+  auto options = std::make_shared<PackOptions>();
+  CLI::App* command = models.add_subcommand(
+      "pack", "Write a bundle that starts at once: the same models, packed for this machine");
+  command->add_option("DIR", options->folder, "Folder with the models")->required();
+  command->add_option("OUT", options->out, "Folder to write, a new one")->required();
+  command
+      ->add_option("--precision", options->precision,
+                   "f32, or bf16 as well; auto: bf16 where the processor has it")
+      ->check(CLI::IsMember({"auto", "f32", "bf16"}))
+      ->capture_default_str();
+  add_threads_option(*command, options->threads);
+  command->callback([options, &action] { action = [options] { return pack(*options); }; });
+}
+
 }  // namespace
 
 void add_models(CLI::App& app, Action& action) {
-  CLI::App* command =
-      app.add_subcommand("models", "Check a bundle of models, or make one with random weights");
+  CLI::App* command = app.add_subcommand(
+      "models", "Check a bundle of models, pack it, or make one with random weights");
   command->require_subcommand(1);
 
   auto checked = std::make_shared<ModelOptions>();
@@ -116,6 +166,8 @@ void add_models(CLI::App& app, Action& action) {
   check_command->add_option("DIR", checked->models, "Folder with the models")->required();
   add_threads_option(*check_command, checked->threads);
   check_command->callback([checked, &action] { action = [checked] { return check(*checked); }; });
+
+  add_pack(*command, action);
 
   auto random = std::make_shared<RandomOptions>();
   CLI::App* random_command =

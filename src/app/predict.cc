@@ -1,7 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
+#include <functional>
+#include <future>
 #include <iostream>
+#include <utility>
 #include <vector>
 
 #include "app/commands.h"
@@ -48,23 +52,67 @@ void add_anomaly_options(CLI::App& command, PredictOptions& options) {
                      "Folder for anomaly maps (NIfTI and PNG); implies --reconstruction");
 }
 
+/// Answers the studies one after the other; each is read and prepared while the one before it
+/// computes.
+class Predictor {
+ public:
+  Predictor(const PredictOptions& options, Pipeline& pipeline)
+      : options_(options), pipeline_(pipeline) {
+    pipeline.compute_at_once(1);
+  }
+
+  /// `tell` gets every answer in the order of the studies.
+  void run(const std::function<void(const Analysis&)>& tell) {
+    std::future<Analysis> present = start(0);
+    for (std::size_t i = 0; i < options_.studies.size(); ++i) {
+      std::future<Analysis> next = i + 1 < options_.studies.size() ? start(i + 1) : no_study();
+      const Analysis analysis = present.get();
+      end_progress();
+      tell(analysis);
+      shown_ = i + 1;
+      present = std::move(next);
+    }
+  }
+
+ private:
+  static std::future<Analysis> no_study() { return {}; }
+
+  std::future<Analysis> start(std::size_t number) {
+    return std::async(std::launch::async, [this, number] { return analyse(number); });
+  }
+
+  Analysis analyse(std::size_t number) const {
+    const std::filesystem::path& study = options_.studies[number];
+    AnalysisRequest request = options_.request;
+    request.input = study;
+    if (!options_.maps.empty()) request.maps = maps_folder(options_, study);
+    Watch::Listener show = progress_on_terminal(study.filename().string());
+    if (show) {
+      show = [this, number, all = std::move(show)](std::string_view stage, int64_t done,
+                                                   int64_t total) {
+        if (shown_ == number) all(stage, done, total);
+      };
+    }
+    Watch watch({}, std::move(show));
+    return pipeline_.analyse(request, watch);
+  }
+
+  const PredictOptions& options_;
+  const Pipeline& pipeline_;
+  std::atomic<std::size_t> shown_ = 0;  // whose progress is on the terminal
+};
+
 int run_predict(const PredictOptions& options) {
-  const Pipeline pipeline(open_bundle(models_folder(options.model)),
-                          std::make_shared<ThreadPool>(options.model.threads),
-                          nn::choose_precision(options.model.precision));
+  Pipeline pipeline(open_bundle(models_folder(options.model)),
+                    std::make_shared<ThreadPool>(options.model.threads),
+                    nn::choose_precision(options.model.precision));
   fmt::print(stderr, "{}\nModels: {}\n", kWarningEnglish, pipeline.bundle().title());
   int status = 0;
-  for (const std::filesystem::path& study : options.studies) {
-    AnalysisRequest request = options.request;
-    request.input = study;
-    if (!options.maps.empty()) request.maps = maps_folder(options, study);
-    Watch watch({}, progress_on_terminal(study.filename().string()));
-    const Analysis analysis = pipeline.analyse(request, watch);
-    end_progress();
+  Predictor(options, pipeline).run([&status](const Analysis& analysis) {
     std::cout << analysis.answer.dump()
-              << std::endl;  // a line is safe with the reader before the next study begins
+              << std::endl;  // a line is safe with the reader before the next one is waited for
     if (analysis.error) status = std::max(status, status_of(analysis.error->fault()).exit);
-  }
+  });
   return status;
 }
 

@@ -56,7 +56,7 @@ class Loading {
           try {
             server.set_analyser(load_analyser(models_folder(options.model), options.model.threads,
                                               nn::choose_precision(options.model.precision),
-                                              isolated(options)));
+                                              options.server.jobs, isolated(options)));
           } catch (...) {
             server.stop();
             throw;
@@ -145,7 +145,10 @@ void add_serve(CLI::App& app, Action& action) {
   ServerOptions& server = options->server;
   command->add_option("--host", server.host, "address to listen on; 0.0.0.0 for every one");
   command->add_option("--port", server.port, "0 for any free one");
-  command->add_option("--jobs", server.jobs, "studies at once")->check(CLI::Range(1, 64));
+  command
+      ->add_option("--jobs", server.jobs,
+                   "studies in the detectors at once; one more is read meanwhile")
+      ->check(CLI::Range(1, 64));
   command->add_option("--queue", server.queue, "studies that wait; 429 beyond")
       ->check(CLI::Range(0, 100'000));
   command->add_option(

@@ -28,7 +28,7 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const std::filesystem::path& 
   if (head[0] == std::byte{'P'} && head[1] == std::byte{'K'}) return open_torch_zip(file);
   // A length that a pickle could not begin with: its upper half is 0.
   if (little_endian(std::span(head).subspan(4, 4)) == 0 && head[8] == std::byte{'{'}) {
-    return open_safetensors(file);
+    return open_packed(open_safetensors(file));
   }
   if (head[0] == kPickleProtocol) return open_torch_legacy(file);
   file->refuse("is neither a PyTorch checkpoint nor a safetensors file");
@@ -61,18 +61,48 @@ const Shape& Weights::shape(const std::string& name) const {
   return checkpoint_->entry(full_name(name)).shape;
 }
 
-Tensor Weights::take(const std::string& name, const Shape& expected) const {
-  const std::string full = full_name(name);
+const Shape& Weights::expect(const std::string& full, const Shape& expected) const {
   const Shape& found = checkpoint_->entry(full).shape;
   if (!shapes_agree(found, expected)) {
     throw Error(Code::bad_model, checkpoint_->path().string() + ": tensor '" + full +
                                      "' has the shape " + to_string(found) + ", expected " +
                                      to_string(expected));
   }
-  Tensor tensor = checkpoint_->read(full);
+  return found;
+}
+
+void Weights::mark(const std::string& full) const {
   const std::lock_guard lock(taken_->mutex);
   taken_->names.insert(full);
+}
+
+Tensor Weights::take(const std::string& name, const Shape& expected) const {
+  const std::string full = full_name(name);
+  expect(full, expected);
+  Tensor tensor = checkpoint_->read(full);
+  mark(full);
   return tensor;
+}
+
+SharedTensor Weights::share(const std::string& name, const Shape& expected) const {
+  const std::string full = full_name(name);
+  expect(full, expected);
+  SharedTensor tensor = checkpoint_->share(full);
+  mark(full);
+  return tensor;
+}
+
+LazyTensor Weights::lazy(const std::string& name, const Shape& expected) const {
+  const std::string full = full_name(name);
+  const Shape& found = expect(full, expected);
+  mark(full);
+  return {full, found, [checkpoint = checkpoint_, full] { return checkpoint->share(full); },
+          forms()};
+}
+
+LazyTensor Weights::derived(const std::string& name, Shape shape,
+                            std::function<SharedTensor()> make) const {
+  return {full_name(name), std::move(shape), std::move(make), forms()};
 }
 
 std::vector<std::string> Weights::untaken() const {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -9,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lazy_tensor.h"
 #include "base/tensor.h"
 
 namespace ctclip {
@@ -37,10 +39,15 @@ class Checkpoint {
 
   /// Any dtype converted to float32 (float16 and bfloat16 exactly), strides resolved, row-major.
   virtual Tensor read(const std::string& name) const = 0;
+  /// The same for one that nobody will write: in memory that other processes share, where the file
+  /// holds it as it is used.
+  virtual SharedTensor share(const std::string& name) const { return read(name); }
   /// The strings of a list beside the state dict: {"target_pathologies": ["cancer", ...]}; in
   /// safetensors a metadata string that holds a JSON list. Empty where absent; throws
   /// Error{bad_model} where something else is there.
   virtual std::vector<std::string> strings(const std::string& key) const = 0;
+  /// Where it keeps packed forms of its tensors, or leaves them; null for an ordinary file.
+  virtual const FormStore* forms() const { return nullptr; }
 
  protected:
   std::filesystem::path path_;
@@ -62,6 +69,14 @@ class Weights {
   /// Float32 values. Throws Error{bad_model} where the tensor is absent or has another shape: the
   /// file, the full name, both shapes. A dimension of -1 in `expected` takes any size.
   Tensor take(const std::string& name, const Shape& expected) const;
+  SharedTensor share(const std::string& name, const Shape& expected) const;
+  /// The same for a layer that packs it: the values are read where no packed form is kept. Counts
+  /// as taken at once.
+  LazyTensor lazy(const std::string& name, const Shape& expected) const;
+  /// What `make` computes from tensors of this scope, for a file that keeps it. `name` says
+  /// everything that the values depend on besides the tensors.
+  LazyTensor derived(const std::string& name, Shape shape,
+                     std::function<SharedTensor()> make) const;
   /// Names in this scope (without its prefix) that nothing has taken.
   std::vector<std::string> untaken() const;
   /// Full name of a tensor, for messages.
@@ -73,6 +88,10 @@ class Weights {
     std::mutex mutex;
     std::set<std::string> names;
   };
+  const Shape& expect(const std::string& full, const Shape& expected) const;
+  void mark(const std::string& full) const;
+  std::shared_ptr<const FormStore> forms() const { return {checkpoint_, checkpoint_->forms()}; }
+
   std::shared_ptr<const Checkpoint> checkpoint_;
   std::string prefix_;
   std::shared_ptr<Taken> taken_;

@@ -4,6 +4,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/model_file.h"
+#include "checkpoint/stored_tensors.h"
 
 namespace ctclip {
 
@@ -14,6 +15,9 @@ std::shared_ptr<const Checkpoint> open_torch_zip(const std::shared_ptr<const Mod
 /// torch.save before 1.6: five pickles, then the storages one behind the other.
 std::shared_ptr<const Checkpoint> open_torch_legacy(const std::shared_ptr<const ModelFile>& file);
 /// https://github.com/huggingface/safetensors: a length, a JSON header, the tensors.
-std::shared_ptr<const Checkpoint> open_safetensors(const std::shared_ptr<const ModelFile>& file);
+std::shared_ptr<const StoredCheckpoint> open_safetensors(
+    const std::shared_ptr<const ModelFile>& file);
+/// What `file` is where it is a pack (checkpoint/packed.h), else itself.
+std::shared_ptr<const Checkpoint> open_packed(std::shared_ptr<const StoredCheckpoint> file);
 
 }  // namespace ctclip

@@ -131,7 +131,8 @@ StringLists lists(const json& header) {
 
 }  // namespace
 
-std::shared_ptr<const Checkpoint> open_safetensors(const std::shared_ptr<const ModelFile>& file) {
+std::shared_ptr<const StoredCheckpoint> open_safetensors(
+    const std::shared_ptr<const ModelFile>& file) {
   uint64_t data = 0;
   const json header = read_header(*file, data);
   std::vector<Named> tensors;

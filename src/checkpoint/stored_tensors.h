@@ -40,6 +40,9 @@ class StoredCheckpoint : public Checkpoint {
   Tensor read(const std::string& name) const override;
   std::vector<std::string> strings(const std::string& key) const override;
 
+  const ModelFile& file() const { return *file_; }
+  const StoredTensor& stored(const std::string& name) const { return tensors_.at(name); }
+
  private:
   std::shared_ptr<const ModelFile> file_;
   StringLists lists_;

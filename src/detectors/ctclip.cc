@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/sha256.h"
 #include "nn/kernels.h"
 
 namespace ctclip {
@@ -36,6 +37,27 @@ Tensor embed_prompts(const Weights& weights, const Tokenizer& tokenizer,
                     weights.checkpoint().path().string(), bert.vocabulary(), tokenizer.size()));
   }
   return text_latents(bert, projection, tokenizer, options.pathologies, engine.pool());
+}
+
+// All that the text latents depend on besides the weights.
+std::string fingerprint(const Tokenizer& tokenizer, const CtClip::Options& options) {
+  Sha256 hash;
+  for (const auto& prompt : tokenise(tokenizer, options.pathologies)) {
+    hash.add(fmt::format("{}\n", fmt::join(prompt, " ")));
+  }
+  hash.add(fmt::format("{} heads, {} words", options.text_heads, tokenizer.size()));
+  return hash.hex();
+}
+
+Tensor kept_prompts(const Weights& weights, const Tokenizer& tokenizer,
+                    const CtClip::Options& options, const nn::Engine& engine) {
+  const auto prompts = static_cast<int64_t>(2 * options.pathologies.size());
+  return weights
+      .derived("text_latents " + fingerprint(tokenizer, options),
+               {prompts, weights.shape("to_text_latent.weight").at(0)},
+               [&] { return embed_prompts(weights, tokenizer, options, engine); })
+      .kept()
+      .clone();
 }
 
 }  // namespace
@@ -68,7 +90,7 @@ CtClip::CtClip(const Weights& weights, const Tokenizer& tokenizer, const Options
     : engine_(engine),
       pathologies_(options.pathologies),
       encode_(weights, options.geometry, engine),
-      text_(embed_prompts(weights, tokenizer, options, nn::Engine(engine.pool()))),
+      text_(kept_prompts(weights, tokenizer, options, nn::Engine(engine.pool()))),
       scale_(std::exp(weights.take("temperature", {}).data()[0])) {
   if (text_.dim(1) != encode_.latent_size()) {
     throw Error(Code::bad_model, fmt::format("{}: text latents have {} values, image latents {}",

@@ -37,6 +37,16 @@ int64_t count_heads(const Weights& weights) {
   return weights.shape("spatial_rel_pos_bias.net.2.weight").at(0);
 }
 
+Tensor kept_bias(const Weights& weights, const Grid& grid, const nn::Engine& engine) {
+  const int64_t tokens = grid.h * grid.w;
+  return weights
+      .derived(fmt::format("spatial_rel_pos_bias of {} x {}", grid.h, grid.w),
+               {count_heads(weights), tokens, tokens},
+               [&] { return position_bias(weights.scope("spatial_rel_pos_bias"), grid, engine); })
+      .kept()
+      .clone();
+}
+
 }  // namespace
 
 PatchEmbedding::PatchEmbedding(const Weights& scope, const CtVitGeometry& geometry,
@@ -120,17 +130,21 @@ Tensor position_bias(const Weights& scope, const Grid& grid, const nn::Engine& g
 }
 
 CosineCodebook::CosineCodebook(const Weights& scope, int64_t dim, const nn::Engine& engine)
-    : codebook_(scope.take("embed", {1, -1, dim})),
+    : codebook_(scope.share("embed", {1, -1, dim})),
       rescored_(engine.precision() != nn::Precision::f32) {
   const int64_t codes = codebook_.dim(1);
-  codebook_ = std::move(codebook_).reshaped({codes, dim});
+  codebook_ = codebook_.reshaped({codes, dim});
   for (int64_t begin = 0; begin < codes; begin += kCodeBlock) {
     const int64_t count = std::min(kCodeBlock, codes - begin);
-    Tensor unit = Tensor::uninitialised({count, dim});
-    std::copy_n(row(begin), unit.size(), unit.data());
-    nn::unit_heads(unit.data(), count, dim, 1, dim, nullptr);
-    blocks_.push_back({nn::Linear(unit, Tensor(), engine, kTokenRows), Tensor()});
-    if (rescored_) blocks_.back().unit = std::move(unit);
+    const LazyTensor unit = scope.derived(
+        fmt::format("embed unit rows {} to {}", begin, begin + count), {count, dim}, [&] {
+          Tensor rows = Tensor::uninitialised({count, dim});
+          std::copy_n(row(begin), rows.size(), rows.data());
+          nn::unit_heads(rows.data(), count, dim, 1, dim, nullptr);
+          return rows;
+        });
+    blocks_.push_back({nn::Linear(unit, Tensor(), engine, kTokenRows), {}});
+    if (rescored_) blocks_.back().unit = unit.kept();
   }
 }
 
@@ -203,7 +217,7 @@ Tensor swap_axes(Tensor x, const Pass& pass) {
 CtVit::CtVit(const Weights& weights, const CtVitGeometry& geometry, const nn::Engine& engine)
     : geometry_(require_whole_patches(geometry)),
       embed_(weights.scope("to_patch_emb"), geometry_, engine),
-      bias_(position_bias(weights.scope("spatial_rel_pos_bias"), geometry_.grid(), engine)),
+      bias_(kept_bias(weights, geometry_.grid(), engine)),
       spatial_(weights.scope("enc_spatial_transformer"), embed_.dim(), count_heads(weights),
                geometry_.grid().t, geometry_.grid().h * geometry_.grid().w, engine),
       temporal_(weights.scope("enc_temporal_transformer"), embed_.dim(), count_heads(weights),

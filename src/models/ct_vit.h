@@ -58,7 +58,7 @@ class CosineCodebook {
   /// Similarities never exist for all codes, but for a block of them.
   struct Block {
     nn::Linear similarity;  // with the block's unit rows
-    Tensor unit;            // those rows, where candidates are compared again
+    SharedTensor unit;      // those rows, where candidates are compared again
   };
   struct Best {
     float score = -std::numeric_limits<float>::infinity();
@@ -69,7 +69,7 @@ class CosineCodebook {
   void compete(const Block& block, const float* token, const float* similarity, int64_t first,
                Best& best) const;
 
-  Tensor codebook_;  // (codes, D), as stored
+  SharedTensor codebook_;  // (codes, D), as stored
   bool rescored_;
   std::vector<Block> blocks_;
 };

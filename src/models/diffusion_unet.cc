@@ -30,7 +30,7 @@ int64_t require_side(const Weights& weights, int64_t size) {
 
 nn::Convolution take_plain(const Weights& scope, int64_t in, int64_t out, ImageSize size,
                            int64_t stride, const nn::Engine& engine) {
-  const Tensor weight = scope.take("weight", {out, in, 3, 3});
+  const LazyTensor weight = scope.lazy("weight", {out, in, 3, 3});
   return {weight, scope.take("bias", {out}), size, stride, engine};
 }
 

@@ -16,7 +16,7 @@ void make_unit(Tensor& x) {
 ImageEncoder::ImageEncoder(const Weights& weights, const CtVitGeometry& geometry,
                            const nn::Engine& engine)
     : vit_(weights.scope("visual_transformer"), geometry, engine),
-      projection_(weights.take("to_visual_latent.weight", {-1, vit_.embedding_size()})) {}
+      projection_(weights.share("to_visual_latent.weight", {-1, vit_.embedding_size()})) {}
 
 Tensor ImageEncoder::operator()(const Tensor& volume, const Pass& pass) const {
   const Tensor embedding = vit_.pool(vit_.encode(volume, pass));  // (h*w*D)

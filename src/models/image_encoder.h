@@ -19,7 +19,7 @@ class ImageEncoder {
 
  private:
   CtVit vit_;
-  Tensor projection_;  // (latent, h*w*D)
+  SharedTensor projection_;  // (latent, h*w*D)
 };
 
 /// x / max(|x|, 1e-12), the norm in double.

@@ -6,7 +6,7 @@ namespace ctclip::models {
 
 nn::Linear take_linear(const Weights& scope, int64_t in, int64_t out, bool bias,
                        const nn::Engine& engine, int64_t usual_rows) {
-  const Tensor weight = scope.take("weight", {out, in});
+  const LazyTensor weight = scope.lazy("weight", {out, in});
   const Tensor shift = bias ? scope.take("bias", {weight.dim(0)}) : Tensor();
   return {weight, shift, engine, usual_rows};
 }

@@ -26,30 +26,36 @@ int64_t require_heads(const Weights& scope, int64_t channels, int64_t head_size,
   return head_size;
 }
 
-// Scores are q k^T / sqrt(d): the factor goes into the rows that make q.
-void scale_rows(Tensor& weight, Tensor& bias, int64_t first, int64_t count, float factor) {
-  const int64_t in = weight.dim(1);
-  for (int64_t row = first; row < first + count; ++row) {
-    bias.data()[row] *= factor;
-    for (int64_t i = 0; i < in; ++i) weight.data()[row * in + i] *= factor;
+/// Scores are q k^T / sqrt(d): the factor goes into the rows that make q.
+struct QueryRows {
+  int64_t channels, head_size;
+  bool by_head;  ///< the channels of qkv are split by head first
+  bool contain(int64_t row) const {
+    return by_head ? row % (3 * head_size) < head_size : row < channels;
   }
+};
+
+// (3 channels, ...) with its rows of q scaled.
+Tensor scaled(Tensor result, const QueryRows& queries) {
+  const float factor = 1 / std::sqrt(static_cast<float>(queries.head_size));
+  const int64_t width = result.size() / result.dim(0);
+  for (int64_t row = 0; row < result.dim(0); ++row) {
+    if (!queries.contain(row)) continue;
+    for (int64_t i = 0; i < width; ++i) result.data()[row * width + i] *= factor;
+  }
+  return result;
 }
 
-WithBackward<nn::Linear> take_qkv(const Weights& scope, int64_t channels, int64_t head_size,
-                                  bool by_head, int64_t positions, const nn::Engine& engine,
-                                  bool gradient) {
-  Tensor weight =
-      scope.take("weight", {3 * channels, channels, 1}).reshaped({3 * channels, channels});
-  Tensor bias = scope.take("bias", {3 * channels});
-  const float factor = 1 / std::sqrt(static_cast<float>(head_size));
-  if (by_head) {
-    for (int64_t head = 0; head < channels / head_size; ++head) {
-      scale_rows(weight, bias, head * 3 * head_size, head_size, factor);
-    }
-  } else {
-    scale_rows(weight, bias, 0, channels, factor);
-  }
-  return make_pointwise(weight, bias, positions, engine, gradient);
+WithBackward<nn::Linear> take_qkv(const Weights& scope, const QueryRows& queries, int64_t positions,
+                                  const nn::Engine& engine, bool gradient) {
+  const int64_t channels = queries.channels;
+  const LazyTensor stored =
+      scope.lazy("weight", {3 * channels, channels, 1}).reshaped({3 * channels, channels});
+  const LazyTensor weight =
+      stored.derive(fmt::format("queries of {} scaled", queries.head_size), stored.shape(),
+                    [stored, queries] { return scaled(stored.values().clone(), queries); });
+  return make_pointwise(weight, scaled(scope.take("bias", {3 * channels}), queries), positions,
+                        engine, gradient);
 }
 
 nn::MatrixBatch matrix(int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride) {
@@ -87,7 +93,7 @@ AttentionBlock::AttentionBlock(const Weights& scope, int64_t channels, int64_t h
       head_size_(require_heads(scope, channels, head_size, size.height * size.width)),
       positions_(size.height * size.width),
       norm_(scope.scope("norm"), channels),
-      qkv_(take_qkv(scope.scope("qkv"), channels, head_size, true, positions_, engine, gradient)),
+      qkv_(take_qkv(scope.scope("qkv"), {channels, head_size, true}, positions_, engine, gradient)),
       out_(take_pointwise(scope.scope("proj_out"), channels, channels, 1, positions_, engine,
                           gradient)),
       scores_(matrix(positions_, head_size, 3 * channels, 1),
@@ -171,7 +177,7 @@ AttentionPool::AttentionPool(const Weights& scope, int64_t channels, int64_t hea
       head_size_(require_heads(scope, channels, head_size, positions)),
       positions_(positions),
       place_(take_places(scope, channels, positions)),
-      qkv_(take_qkv(scope.scope("qkv_proj"), channels, head_size, false, positions + 1, engine,
+      qkv_(take_qkv(scope.scope("qkv_proj"), {channels, head_size, false}, positions + 1, engine,
                     gradient)),
       classes_(scope.take("c_proj.weight", {-1, channels, 1})),
       bias_(scope.take("c_proj.bias", {classes_.dim(0)})) {}

@@ -27,14 +27,17 @@ Tensor take_norm(const Weights& scope, const std::string& name, int64_t channels
   return scope.take(name, {channels});
 }
 
-Tensor transposed(const Tensor& weight) {
+LazyTensor transposed(const LazyTensor& weight) {
   const int64_t out = weight.dim(0);
   const int64_t in = weight.dim(1);
-  Tensor result = Tensor::uninitialised({in, out});
-  for (int64_t i = 0; i < out * in; ++i) {
-    result.data()[i % in * out + i / in] = weight.data()[i];
-  }
-  return result;
+  return weight.derive("transposed", {in, out}, [weight, in, out] {
+    const SharedTensor values = weight.values();
+    Tensor result = Tensor::uninitialised({in, out});
+    for (int64_t i = 0; i < out * in; ++i) {
+      result.data()[i % in * out + i / in] = values.data()[i];
+    }
+    return result;
+  });
 }
 
 ImageSize after(ImageSize size, bool down) {
@@ -173,15 +176,16 @@ Tensor silu_of(Tensor x) {
 WithBackward<nn::Convolution> take_convolution(const Weights& scope, int64_t in, int64_t out,
                                                ImageSize size, const nn::Engine& engine,
                                                bool gradient) {
-  const Tensor weight = scope.take("weight", {out, in, 3, 3});
+  const LazyTensor weight = scope.lazy("weight", {out, in, 3, 3});
   const Tensor bias = scope.take("bias", {weight.dim(0)});
   WithBackward<nn::Convolution> pair{nn::Convolution(weight, bias, size, 1, engine), {}};
   if (gradient) pair.backward.emplace(nn::backward_weight(weight), Tensor(), size, 1, engine);
   return pair;
 }
 
-WithBackward<nn::Linear> make_pointwise(const Tensor& weight, const Tensor& bias, int64_t positions,
-                                        const nn::Engine& engine, bool gradient) {
+WithBackward<nn::Linear> make_pointwise(const LazyTensor& weight, const Tensor& bias,
+                                        int64_t positions, const nn::Engine& engine,
+                                        bool gradient) {
   WithBackward<nn::Linear> pair{nn::Linear(weight, bias, engine, positions), {}};
   if (gradient) pair.backward.emplace(transposed(weight), Tensor(), engine, positions);
   return pair;
@@ -192,7 +196,7 @@ WithBackward<nn::Linear> take_pointwise(const Weights& scope, int64_t in, int64_
                                         bool gradient) {
   Shape shape = {out, in};
   shape.insert(shape.end(), static_cast<std::size_t>(axes), 1);
-  const Tensor weight = scope.take("weight", shape).reshaped({out, in});
+  const LazyTensor weight = scope.lazy("weight", shape).reshaped({out, in});
   return make_pointwise(weight, scope.take("bias", {out}), positions, engine, gradient);
 }
 

@@ -91,8 +91,8 @@ WithBackward<nn::Convolution> take_convolution(const Weights& scope, int64_t in,
 WithBackward<nn::Linear> take_pointwise(const Weights& scope, int64_t in, int64_t out, int64_t axes,
                                         int64_t positions, const nn::Engine& engine, bool gradient);
 /// The same from tensors: weight (out, in).
-WithBackward<nn::Linear> make_pointwise(const Tensor& weight, const Tensor& bias, int64_t positions,
-                                        const nn::Engine& engine, bool gradient);
+WithBackward<nn::Linear> make_pointwise(const LazyTensor& weight, const Tensor& bias,
+                                        int64_t positions, const nn::Engine& engine, bool gradient);
 
 /// Residual block with scale and shift by time, and with 2x2 average pooling inside where `down`.
 class ResidualBlock {

@@ -18,17 +18,22 @@ Memory::desc channels_last(Convolution::Size size, int64_t channels) {
 // The definition, by oneDNN, on one thread.
 class Direct {
  public:
-  Direct(const Tensor& weight, const Tensor& bias, Convolution::Size size, Convolution::Size output,
-         int64_t stride)
+  Direct(const LazyTensor& weight, const Tensor& bias, Convolution::Size size,
+         Convolution::Size output, int64_t stride)
       : bias_(bias.clone()),
         source_(channels_last(size, weight.dim(1))),
         target_(channels_last(output, weight.dim(0))) {
     if (bias_.empty()) bias_ = Tensor::zeros({weight.dim(0)});
     const auto plain = make(stride, false);
-    weight_ = Memory(plain.weights_desc(), onednn_engine());
-    const Memory given({weight.shape(), Memory::data_type::f32, Memory::format_tag::oihw},
-                       onednn_engine(), const_cast<float*>(weight.data()));
-    execute(dnnl::reorder(given, weight_), {{DNNL_ARG_FROM, given}, {DNNL_ARG_TO, weight_}});
+    const Memory::desc layout = plain.weights_desc();
+    packed_ = weight.form(layout_text(layout, {0, 1, 2, 3}), layout.get_size(), [&](std::byte* to) {
+      const SharedTensor values = weight.values();
+      const Memory given({weight.shape(), Memory::data_type::f32, Memory::format_tag::oihw},
+                         onednn_engine(), const_cast<float*>(values.data()));
+      const Memory packed(layout, onednn_engine(), to);
+      execute(dnnl::reorder(given, packed), {{DNNL_ARG_FROM, given}, {DNNL_ARG_TO, packed}});
+    });
+    weight_ = Memory(layout, onednn_engine(), const_cast<std::byte*>(packed_.data.get()));
     convolve_ = dnnl::convolution_forward(plain);
     convolve_and_add_ = dnnl::convolution_forward(make(stride, true));
   }
@@ -62,7 +67,8 @@ class Direct {
 
   Tensor bias_;
   Memory::desc source_, target_;
-  Memory weight_;
+  SharedBytes packed_;
+  Memory weight_;  // views it
   dnnl::convolution_forward convolve_, convolve_and_add_;
 };
 
@@ -80,12 +86,12 @@ ConvolutionMethod choose_method(int64_t in, int64_t out, Convolution::Size /*siz
   return ConvolutionMethod::winograd_4;
 }
 
-Convolution::Convolution(const Tensor& weight, const Tensor& bias, Size size, int64_t stride,
+Convolution::Convolution(const LazyTensor& weight, const Tensor& bias, Size size, int64_t stride,
                          const Engine& engine)
     : Convolution(weight, bias, size, stride, engine,
                   choose_method(weight.dim(1), weight.dim(0), size, stride)) {}
 
-Convolution::Convolution(const Tensor& weight, const Tensor& bias, Size size, int64_t stride,
+Convolution::Convolution(const LazyTensor& weight, const Tensor& bias, Size size, int64_t stride,
                          const Engine& /*engine*/, ConvolutionMethod method)
     : in_(weight.dim(1)),
       out_(weight.dim(0)),
@@ -131,15 +137,18 @@ void Convolution::operator()(const float* x, float* y, Workspace& work, const fl
   }
 }
 
-Tensor backward_weight(const Tensor& weight) {
+LazyTensor backward_weight(const LazyTensor& weight) {
   const int64_t out = weight.dim(0);
   const int64_t in = weight.dim(1);
-  Tensor result = Tensor::uninitialised({in, out, 3, 3});
-  for (int64_t pair = 0; pair < out * in; ++pair) {
-    const float* from = weight.data() + pair * 9;
-    std::reverse_copy(from, from + 9, result.data() + (pair % in * out + pair / in) * 9);
-  }
-  return result;
+  return weight.derive("backward", {in, out, 3, 3}, [weight, in, out] {
+    const SharedTensor values = weight.values();
+    Tensor result = Tensor::uninitialised({in, out, 3, 3});
+    for (int64_t pair = 0; pair < out * in; ++pair) {
+      const float* from = values.data() + pair * 9;
+      std::reverse_copy(from, from + 9, result.data() + (pair % in * out + pair / in) * 9);
+    }
+    return result;
+  });
 }
 
 }  // namespace ctclip::nn

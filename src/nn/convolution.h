@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/lazy_tensor.h"
 #include "base/tensor.h"
 #include "nn/engine.h"
 #include "nn/winograd.h"
@@ -22,9 +23,9 @@ class Convolution {
     int64_t height, width;  ///< of the input
   };
   /// `weight` (out, in, 3, 3); `bias` (out) may be empty.
-  Convolution(const Tensor& weight, const Tensor& bias, Size size, int64_t stride,
+  Convolution(const LazyTensor& weight, const Tensor& bias, Size size, int64_t stride,
               const Engine& engine);
-  Convolution(const Tensor& weight, const Tensor& bias, Size size, int64_t stride,
+  Convolution(const LazyTensor& weight, const Tensor& bias, Size size, int64_t stride,
               const Engine& engine, ConvolutionMethod method);
   ~Convolution();
   Convolution(Convolution&&) noexcept;
@@ -58,6 +59,6 @@ ConvolutionMethod choose_method(int64_t in, int64_t out, Convolution::Size size,
 
 /// The weights of the convolution that carries a gradient back through one of stride 1: in and out
 /// change places, the taps are mirrored. (out, in, 3, 3) -> (in, out, 3, 3).
-Tensor backward_weight(const Tensor& weight);
+LazyTensor backward_weight(const LazyTensor& weight);
 
 }  // namespace ctclip::nn

@@ -20,8 +20,8 @@ Memory::desc row_major(int64_t rows, int64_t columns, Type type = Type::f32) {
 }
 
 // Memory that views the caller's buffer; oneDNN's type has no const, and sources are only read.
-Memory view(const Memory::desc& desc, const float* data) {
-  return {desc, onednn_engine(), const_cast<float*>(data)};
+Memory view(const Memory::desc& desc, const void* data) {
+  return {desc, onednn_engine(), const_cast<void*>(data)};
 }
 
 // This thread's memory for `floats` values of at most a float's size, whatever it held before.
@@ -39,7 +39,8 @@ struct Linear::Impl {
     std::optional<dnnl::reorder> round;  // of the input, where it isn't multiplied as it comes
   };
   Type type = Type::f32;  // of what is multiplied
-  Memory weight;
+  SharedBytes packed;
+  Memory weight;  // views it
   Memory::desc bias_desc;
   Tensor bias;
   mutable std::shared_mutex mutex;
@@ -69,7 +70,8 @@ struct Linear::Impl {
   }
 };
 
-Linear::Linear(const Tensor& weight, const Tensor& bias, const Engine& engine, int64_t usual_rows)
+Linear::Linear(const LazyTensor& weight, const Tensor& bias, const Engine& engine,
+               int64_t usual_rows)
     : in_(weight.dim(1)), out_(weight.dim(0)), impl_(std::make_unique<Impl>()) {
   if (engine.precision() == Precision::bf16) impl_->type = Type::bf16;
   if (!bias.empty()) {
@@ -79,10 +81,15 @@ Linear::Linear(const Tensor& weight, const Tensor& bias, const Engine& engine, i
   const Memory::desc any({in_, out_}, impl_->type, Memory::format_tag::any);
   const auto chosen = matmul(row_major(usual_rows, in_, impl_->type), any, impl_->bias_desc,
                              row_major(usual_rows, out_), false);
-  impl_->weight = Memory(chosen.weights_desc(), onednn_engine());
-  const Memory plain = view({{in_, out_}, Type::f32, Memory::format_tag::ba}, weight.data());
-  execute(dnnl::reorder(plain, impl_->weight),
-          {{DNNL_ARG_FROM, plain}, {DNNL_ARG_TO, impl_->weight}});
+  const Memory::desc layout = chosen.weights_desc();
+  // The layout calls the inputs axis 0, the weight calls them axis 1.
+  impl_->packed = weight.form(layout_text(layout, {1, 0}), layout.get_size(), [&](std::byte* to) {
+    const SharedTensor values = weight.values();
+    const Memory plain = view({{in_, out_}, Type::f32, Memory::format_tag::ba}, values.data());
+    const Memory packed(layout, onednn_engine(), to);
+    execute(dnnl::reorder(plain, packed), {{DNNL_ARG_FROM, plain}, {DNNL_ARG_TO, packed}});
+  });
+  impl_->weight = view(layout, impl_->packed.data.get());
 }
 
 Linear::~Linear() = default;

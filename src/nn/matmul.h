@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/lazy_tensor.h"
 #include "base/tensor.h"
 #include "nn/engine.h"
 
@@ -16,7 +17,8 @@ class Linear {
  public:
   /// `bias` may be empty. `usual_rows` is the row count that most calls will have: the packing is
   /// chosen for it.
-  Linear(const Tensor& weight, const Tensor& bias, const Engine& engine, int64_t usual_rows = 128);
+  Linear(const LazyTensor& weight, const Tensor& bias, const Engine& engine,
+         int64_t usual_rows = 128);
   ~Linear();
   Linear(Linear&&) noexcept;
   Linear& operator=(Linear&&) noexcept;

@@ -1,7 +1,9 @@
 #include "nn/onednn.h"
 
+#include <fmt/format.h>
 #include <omp.h>
 
+#include "base/blocked_layout.h"
 #include "base/tensor.h"
 
 namespace ctclip::nn {
@@ -54,6 +56,50 @@ void execute(const dnnl::primitive& primitive,
     primitive.execute(stream, with_scratch);
   }
   stream.wait();
+}
+
+std::string layout_text(const dnnl::memory::desc& desc, const std::vector<std::size_t>& axes) {
+  const dnnl_memory_desc_t& raw = desc.data;
+  if (raw.format_kind != dnnl_blocked || raw.extra.flags != 0 || raw.offset0 != 0) {
+    return "opaque";  // nobody else can read it
+  }
+  const dnnl_blocking_desc_t& blocking = raw.format_desc.blocking;
+  BlockedLayout layout{desc.data_type() == dnnl::memory::data_type::bf16,
+                       Shape(axes.size()),
+                       std::vector<int64_t>(axes.size()),
+                       {}};
+  for (std::size_t axis = 0; axis < axes.size(); ++axis) {
+    layout.shape[axes[axis]] = raw.dims[axis];
+    layout.stride[axes[axis]] = blocking.strides[axis];
+  }
+  for (int i = 0; i < blocking.inner_nblks; ++i) {
+    layout.blocks.push_back(
+        {axes.at(static_cast<std::size_t>(blocking.inner_idxs[i])), blocking.inner_blks[i]});
+  }
+  return layout.text();
+}
+
+std::string layouts_are_for() {
+  const dnnl_version_t& version = *dnnl_version();
+  const auto name = [] {
+    switch (dnnl::get_effective_cpu_isa()) {
+      case dnnl::cpu_isa::avx512_core_amx:
+        return "AVX-512 with AMX";
+      case dnnl::cpu_isa::avx512_core_bf16:
+        return "AVX-512 with BF16";
+      case dnnl::cpu_isa::avx512_core_vnni:
+        return "AVX-512 with VNNI";
+      case dnnl::cpu_isa::avx512_core:
+        return "AVX-512";
+      case dnnl::cpu_isa::avx2_vnni:
+        return "AVX2 with VNNI";
+      case dnnl::cpu_isa::avx2:
+        return "AVX2";
+      default:
+        return "another instruction set";
+    }
+  };
+  return fmt::format("{}, oneDNN {}.{}.{}", name(), version.major, version.minor, version.patch);
 }
 
 namespace {

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <dnnl.hpp>
+#include <string>
+#include <vector>
 
 namespace ctclip::nn {
 
@@ -15,6 +17,12 @@ dnnl::stream& onednn_stream();
 /// for scratch memory of the caller; a reorder needs none.
 void execute(const dnnl::primitive& primitive,
              const std::unordered_map<int, dnnl::memory>& arguments);
+
+/// The layout of weights as a text by which a packed form is found again (base/blocked_layout.h),
+/// its axes in another order: `axes[i]` is what the description calls axis i.
+std::string layout_text(const dnnl::memory::desc& desc, const std::vector<std::size_t>& axes);
+/// The instruction set and the library that layouts are chosen for: "AVX-512, oneDNN 2.6.0".
+std::string layouts_are_for();
 
 /// c = a b with matrices described by type and strides; what differs in oneDNN 3 stands behind
 /// these.

@@ -5,6 +5,7 @@
 #include <dnnl.hpp>
 
 #include "base/error.h"
+#include "nn/onednn.h"
 
 namespace ctclip::nn {
 
@@ -36,5 +37,7 @@ Precision choose_precision(std::string_view name) {
 std::string_view precision_name(Precision precision) {
   return precision == Precision::bf16 ? "bf16" : "f32";
 }
+
+std::string packing_machine() { return layouts_are_for(); }
 
 }  // namespace ctclip::nn

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "nn/engine.h"
@@ -14,5 +15,8 @@ bool multiplies_bf16();
 /// another name, and for bf16 on a processor without it.
 Precision choose_precision(std::string_view name);
 std::string_view precision_name(Precision precision);
+
+/// What the layouts of packed weights are chosen for here: "AVX-512 with BF16, oneDNN 2.6.0".
+std::string packing_machine();
 
 }  // namespace ctclip::nn

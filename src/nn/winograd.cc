@@ -1,5 +1,7 @@
 #include "nn/winograd.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <optional>
@@ -29,7 +31,7 @@ std::span<const std::array<double, 3>> filter_matrix(int64_t side) {
 }
 
 // G g G^T for every pair of channels: (out, in, 3, 3) -> (points, in, out).
-Tensor transform(const Tensor& weight, int64_t side) {
+Tensor transform(const SharedTensor& weight, int64_t side) {
   const auto matrix = filter_matrix(side);
   const int64_t out = weight.dim(0);
   const int64_t in = weight.dim(1);
@@ -49,6 +51,15 @@ Tensor transform(const Tensor& weight, int64_t side) {
     }
   }
   return result;
+}
+
+SharedTensor transformed(const LazyTensor& weight, int64_t side) {
+  const auto line = static_cast<int64_t>(filter_matrix(side).size());
+  const Shape shape = {line * line, weight.dim(1), weight.dim(0)};
+  return weight
+      .derive(fmt::format("winograd {} {}", side, to_string(shape)), shape,
+              [&] { return transform(weight.values(), side); })
+      .kept();
 }
 
 }  // namespace
@@ -97,13 +108,13 @@ class NormalisedRows {
 
 }  // namespace
 
-Winograd::Winograd(const Tensor& weight, const Tensor& bias, int64_t height, int64_t width,
+Winograd::Winograd(const LazyTensor& weight, const Tensor& bias, int64_t height, int64_t width,
                    int64_t side)
     : grid_{height, width, side},
       in_(weight.dim(1)),
       out_(weight.dim(0)),
       block_(std::clamp(kBlockFloats / (grid_.points() * (in_ + out_)), kFewest, grid_.tiles())),
-      weight_(transform(weight, side)),
+      weight_(transformed(weight, side)),
       bias_(bias.clone()) {
   if (in_ <= kNarrow) return;
   plan(band_tiles());
@@ -141,12 +152,12 @@ void Winograd::multiply(const float* tiles, int64_t count, float* products) cons
 
 void Winograd::convolve(const Rows& source, int64_t first, int64_t tiles, float* y,
                         const float* residual, Workspace& work) const {
-  auto transformed = work.borrow(grid_.points() * point_stride(block_, in_));
+  auto given = work.borrow(grid_.points() * point_stride(block_, in_));
   auto products = work.borrow(grid_.points() * point_stride(block_, out_));
   for (int64_t done = 0; done < tiles; done += block_) {
     const int64_t count = std::min(block_, tiles - done);
-    winograd_input(source.data, source.first, grid_, first + done, count, in_, transformed.data());
-    multiply(transformed.data(), count, products.data());
+    winograd_input(source.data, source.first, grid_, first + done, count, in_, given.data());
+    multiply(given.data(), count, products.data());
     winograd_output(products.data(), grid_, first + done, count, out_,
                     bias_.empty() ? nullptr : bias_.data(), residual, y);
   }

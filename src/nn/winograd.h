@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 
+#include "base/lazy_tensor.h"
 #include "base/tensor.h"
 #include "nn/channel_moments.h"
 #include "nn/image_kernels.h"
@@ -28,7 +29,8 @@ struct Fused {
 class Winograd {
  public:
   /// `weight` (out, in, 3, 3), `bias` (out) or empty; in and out multiples of 16; `side` 2 or 4.
-  Winograd(const Tensor& weight, const Tensor& bias, int64_t height, int64_t width, int64_t side);
+  Winograd(const LazyTensor& weight, const Tensor& bias, int64_t height, int64_t width,
+           int64_t side);
 
   /// x (height, width, in) -> y (height, width, out) = convolution + bias + residual; the residual
   /// may be null or y.
@@ -47,7 +49,7 @@ class Winograd {
 
   TileGrid grid_;
   int64_t in_, out_, block_;
-  Tensor weight_;  // (points, in, out)
+  SharedTensor weight_;  // (points, in, out)
   Tensor bias_;
   std::map<int64_t, BatchMatMul> products_;  // by tiles of a block, where channels are many
 };

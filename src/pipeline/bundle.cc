@@ -1,16 +1,16 @@
 #include "pipeline/bundle.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <array>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
-#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/sha256.h"
+#include "checkpoint/packed.h"
 #include "detectors/ctclip.h"
 
 namespace ctclip {
@@ -123,7 +123,7 @@ void read_configuration(const json& root, const fs::path& file, Bundle& bundle) 
     const auto* known = std::ranges::find(kRoles, name, &RoleFacts::name);
     if (known == kRoles.end()) refuse(file, fmt::format("does not know a file for \"{}\"", name));
     bundle.files[known->role] = {file.parent_path() / node.at("path").get<std::string>(),
-                                 node.value("sha256", "")};
+                                 node.value("sha256", ""), node.value("packed_sha256", "")};
   }
 }
 
@@ -223,25 +223,6 @@ std::string configuration_text(const Bundle& bundle) {
   return all.dump();
 }
 
-class Sha256 {
- public:
-  Sha256() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
-    EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
-  }
-  void add(const void* data, std::size_t size) { EVP_DigestUpdate(context_.get(), data, size); }
-  std::string hex() {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned size = 0;
-    EVP_DigestFinal_ex(context_.get(), digest.data(), &size);
-    std::string text;
-    for (unsigned i = 0; i < size; ++i) text += fmt::format("{:02x}", digest[i]);
-    return text;
-  }
-
- private:
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
-};
-
 }  // namespace
 
 std::string_view role_name(Role role) {
@@ -282,7 +263,9 @@ void write_bundle(const Bundle& bundle, const fs::path& folder) {
   ordered_json files;
   for (const auto& [role, file] : bundle.files) {
     files[std::string(role_name(role))] = {{"path", fs::relative(file.path, folder).string()}};
-    if (!file.sha256.empty()) files[std::string(role_name(role))]["sha256"] = file.sha256;
+    ordered_json& node = files[std::string(role_name(role))];
+    if (!file.sha256.empty()) node["sha256"] = file.sha256;
+    if (!file.packed_sha256.empty()) node["packed_sha256"] = file.packed_sha256;
   }
   const auto& vit = bundle.geometry.vit;
   ordered_json root = {{"name", bundle.name},
@@ -322,16 +305,27 @@ std::string sha256_of(const fs::path& file) {
 
 std::string bundle_hash(const Bundle& bundle) {
   Sha256 all;
-  const auto add = [&](const std::string& text) { all.add(text.data(), text.size()); };
   for (const auto& [role, file] : bundle.files) {
-    const std::string found = sha256_of(file.path);
+    const auto pack = pack_facts(file.path);
+    const std::string found = pack ? pack->source_sha256 : sha256_of(file.path);
     if (!file.sha256.empty() && file.sha256 != found) {
-      refuse(file.path, fmt::format("expected SHA-256 {}, found {}", file.sha256, found));
+      refuse(file.path, fmt::format("expected {}SHA-256 {}, found {}",
+                                    pack ? "a pack of the file with " : "", file.sha256, found));
     }
-    add(fmt::format("{} {}\n", role_name(role), found));
+    all.add(fmt::format("{} {}\n", role_name(role), found));
   }
-  add(configuration_text(bundle));
+  all.add(configuration_text(bundle));
   return all.hex();
+}
+
+void check_packs(const Bundle& bundle) {
+  for (const auto& [role, file] : bundle.files) {
+    if (file.packed_sha256.empty()) continue;
+    const std::string found = sha256_of(file.path);
+    if (found == file.packed_sha256) continue;
+    refuse(file.path, fmt::format("expected SHA-256 {}, found {}: damaged, pack the models again",
+                                  file.packed_sha256, found));
+  }
 }
 
 }  // namespace ctclip

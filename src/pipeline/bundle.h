@@ -18,7 +18,9 @@ std::string_view role_name(Role role);
 
 struct BundleFile {
   std::filesystem::path path;
-  std::string sha256;  ///< as bundle.json says; empty where it does not
+  std::string sha256;  ///< as bundle.json says; of a pack, of what it was made from; or empty
+  std::string packed_sha256 =
+      {};  ///< of a pack itself, as bundle.json says; empty where it does not
 };
 
 /// A folder of models: what each file is, and the configuration that no file holds
@@ -54,8 +56,12 @@ void write_bundle(const Bundle& bundle, const std::filesystem::path& folder);
 /// Lower-case hexadecimal SHA-256 of a file. Throws Error{bad_model} where it cannot be read.
 std::string sha256_of(const std::filesystem::path& file);
 
-/// Hash of the whole: of each file's role and SHA-256 and of the configuration. Throws
+/// Hash of the whole: of each file's role and SHA-256 and of the configuration; for a pack, the
+/// SHA-256 of the file it was made from, as the pack tells: answers are the same. Throws
 /// Error{bad_model} where a file's hash is not what bundle.json says: both hashes.
 std::string bundle_hash(const Bundle& bundle);
+
+/// Reads every pack to its end. Throws Error{bad_model} where one is not what bundle.json says.
+void check_packs(const Bundle& bundle);
 
 }  // namespace ctclip

@@ -71,6 +71,8 @@ Result Pipeline::run(const AnalysisRequest& request, Watch& watch, StudyFacts& f
   anomaly_->check(request);
   const Tensor prepared = load_and_prepare(request, watch, facts, observer);
   if (observer.prepared) observer.prepared(prepared);
+  const Slots::Turn turn(slots_, watch);
+  result.waited = turn.waited();
   nn::Workspace work;
   for (const auto& detector : detectors_) {
     const auto stage = watch.stage(detector->name());
@@ -99,7 +101,7 @@ Analysis Pipeline::analyse(const AnalysisRequest& request, Watch& watch) const {
       const auto stage = watch.stage("maps");
       write_maps(request.maps, result.scores, grid, bundle_.geometry);
     }
-    Analysis analysis{success_answer(bundle_, facts, result, spent()), {}};
+    Analysis analysis{success_answer(bundle_, facts, result, spent() - result.waited), {}};
     if (request.details) {
       analysis.answer["details"] = answer_details(bundle_, hash_, facts, result, watch);
       analysis.answer["details"]["precision"] = nn::precision_name(precision());

@@ -14,6 +14,7 @@
 #include "pipeline/analyser.h"
 #include "pipeline/anomaly_stage.h"
 #include "pipeline/bundle.h"
+#include "pipeline/slots.h"
 #include "study/study.h"
 
 namespace ctclip {
@@ -23,6 +24,7 @@ struct Result {
   Scores scores;
   Decision decision;
   double threshold = 0;
+  double waited = 0;  ///< seconds for the detectors, prepared
 };
 
 /// What passes by on the way, for those who want to keep it (`export`). Either may be empty.
@@ -45,6 +47,10 @@ class Pipeline : public Analyser {
   const Fusion& fusion() const { return *fusion_; }
   nn::Precision precision() const { return engine_.precision(); }
 
+  /// So many studies in the detectors at once, whoever calls; 0, as it is built: any number. The
+  /// others are read and prepared, and wait. Call it before the first study.
+  void compute_at_once(int studies) { slots_.limit(studies); }
+
   /// The whole program on one page. `facts` and `seconds` (in `watch`) are filled as far as it came
   /// even when it throws.
   Result run(const AnalysisRequest& request, Watch& watch, StudyFacts& facts,
@@ -65,6 +71,7 @@ class Pipeline : public Analyser {
   std::vector<std::unique_ptr<Detector>> detectors_;
   std::unique_ptr<AnomalyStage> anomaly_;
   std::unique_ptr<Fusion> fusion_;
+  mutable Slots slots_;
 };
 
 }  // namespace ctclip

@@ -20,6 +20,10 @@ namespace ctclip {
 namespace {
 
 constexpr int kDiskThreads = 2;
+/// Studies that are read and prepared while `jobs` others compute (Pipeline::compute_at_once): the
+/// first of those that wait, so that as many are accepted as ever.
+int read_ahead(const ServerOptions& options) { return std::min(options.queue, 1); }
+
 constexpr std::chrono::seconds kLastWords{5};  ///< for answers to go out after the last study
 
 }  // namespace
@@ -31,7 +35,7 @@ class Server::Impl {
   explicit Impl(ServerOptions options)
       : options_(std::move(options)),
         spool_(options_.spool, options_.disk_reserve),
-        jobs_(options_.jobs, options_.queue),
+        jobs_(options_.jobs + read_ahead(options_), options_.queue - read_ahead(options_)),
         disk_(kDiskThreads),
         service_{options_, spool_, jobs_, connections_, disk_},
         listener_(context_, service_) {
