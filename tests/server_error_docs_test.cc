@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "server/language.h"
 #include "server/openapi.h"
 #include "server/status.h"
 #include "testing.h"
@@ -20,8 +21,8 @@ std::string table_of_the_program() {
   std::string table;
   for (const CodeInfo& one : all_codes()) {
     const Status status = status_of(one.code);
-    table +=
-        fmt::format("| `{}` | {} | {} | {} |\n", one.name, status.http, status.exit, one.meaning);
+    table += fmt::format("| `{}` | {} | {} | {} | {} |\n", one.name, status.http, status.exit,
+                         one.meaning, russian_sentence(one.code).text);
   }
   return table;
 }

@@ -46,6 +46,7 @@ class JobsTest : public ::testing::Test {
     upload.write("x");
     return jobs.submit(std::move(place), std::move(upload), {}, [this](const Analysis& analysis) {
       (analysis.error ? failed_ : answered_) += 1;
+      if (analysis.error) code_ = analysis.error->code();
     });
   }
   bool spool_is_empty() const { return std::filesystem::is_empty(folder_.path()); }
@@ -54,6 +55,7 @@ class JobsTest : public ::testing::Test {
   Spool spool_{folder_.path(), 0};
   std::shared_ptr<GatedAnalyser> analyser_ = std::make_shared<GatedAnalyser>();
   std::atomic<int> answered_ = 0, failed_ = 0;
+  std::atomic<Code> code_ = Code::internal;  ///< of the last that failed
 };
 
 TEST_F(JobsTest, TakesNothingBeforeTheModelsAreThereAndAfterTheEnd) {
@@ -118,6 +120,31 @@ TEST_F(JobsTest, DrainAnswersWhatWasAccepted) {
   drained.wait();
   EXPECT_EQ(answered_, 5);
   EXPECT_TRUE(spool_is_empty());
+}
+
+TEST_F(JobsTest, DrainCutsOffWhatIsNotAnsweredByItsDeadline) {
+  Jobs jobs(1, 3);
+  jobs.set_analyser(analyser_);
+  for (int i = 0; i < 4; ++i) submit(jobs, jobs.reserve());
+  while (analyser_->started == 0) std::this_thread::sleep_for(1ms);
+  EXPECT_EQ(jobs.counts().waiting, 3U);
+  EXPECT_EQ(jobs.counts().running, 1U);
+  EXPECT_EQ(jobs.drain(std::chrono::steady_clock::now() + 30ms), 4U);
+  EXPECT_EQ(analyser_->started, 1);
+  EXPECT_EQ(failed_, 4);
+  EXPECT_EQ(code_, Code::shutting_down);
+  EXPECT_TRUE(spool_is_empty());
+}
+
+TEST_F(JobsTest, DrainCutsNothingOffThatIsInTime) {
+  Jobs jobs(1, 3);
+  jobs.set_analyser(analyser_);
+  for (int i = 0; i < 3; ++i) submit(jobs, jobs.reserve());
+  EXPECT_EQ(jobs.counts().reserved, 0U);
+  analyser_->open = true;
+  EXPECT_EQ(jobs.drain(std::chrono::steady_clock::now() + std::chrono::minutes(5)), 0U);
+  EXPECT_EQ(answered_, 3);
+  EXPECT_EQ(jobs.refusal(), Code::shutting_down);
 }
 
 TEST_F(JobsTest, CancelEndsARunningStudyAndGivesBackTheWaitingOnesPlace) {

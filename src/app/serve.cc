@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -7,10 +8,14 @@
 #include <cstdlib>
 #include <future>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "app/commands.h"
+#include "app/log_options.h"
 #include "app/options.h"
+#include "app/reload.h"
+#include "app/service_manager.h"
 #include "app/stop_signals.h"
 #include "base/log.h"
 #include "fusion/names.h"
@@ -25,9 +30,10 @@ namespace {
 struct ServeOptions {
   ModelOptions model;
   ServerOptions server;
-  double header_timeout = 30, idle_timeout = 60;  // seconds
-  double read_timeout = 300;                      // seconds
+  double header_timeout = 30, idle_timeout = 60, stop_timeout = 840;  // seconds
+  double read_timeout = 300;                                          // seconds
   uint64_t read_memory = 0;
+  LogOptions log;
 };
 
 /// Every connection is a descriptor, and so is every upload; the usual soft limit is 1,024 in all.
@@ -51,12 +57,15 @@ StudyLoader isolated(const ServeOptions& options) {
 /// Loads the models beside a server that already answers.
 class Loading {
  public:
-  Loading(const ServeOptions& options, Server& server)
-      : loaded_(std::async(std::launch::async, [&options, &server] {
+  Loading(const ServeOptions& options, Server& server, const ServiceManager& manager)
+      : loaded_(std::async(std::launch::async, [&options, &server, &manager] {
           try {
-            server.set_analyser(load_analyser(models_folder(options.model), options.model.threads,
-                                              nn::choose_precision(options.model.precision),
-                                              options.server.jobs, isolated(options)));
+            auto analyser = load_analyser(models_folder(options.model), options.model.threads,
+                                          nn::choose_precision(options.model.precision),
+                                          options.server.jobs, isolated(options));
+            const std::string bundle = analyser->facts().bundle;
+            server.set_analyser(std::move(analyser));
+            manager.ready("answers with the models " + bundle);
           } catch (...) {
             server.stop();
             throw;
@@ -73,30 +82,47 @@ class Loading {
   std::future<void> loaded_;
 };
 
+constexpr std::chrono::seconds kAliveWithin{5};  ///< a loaded machine is no reason to restart
+
+void say_where(const std::string& host, uint16_t port) {
+  log_event(spdlog::level::info, "listening", {{"host", host}, {"port", port}},
+            fmt::format("listening on http://{}:{}; for diagnostic support only, every result must "
+                        "be checked by a radiologist",
+                        host, port));
+}
+
 int serve(const ServeOptions& options) {
   block_stop_signals();
+  block_hangup();
+  configure_log(options.log);
   std::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit(options.server.connections);
   Server server(options.server);
-  const StopSignals signals([&server](int received) {
-    if (received == 2) std::_Exit(kTerminated);
-    log().info("stopping: accepted studies are finished first; a second signal ends at once");
-    server.stop();
-  });
-  log().info(
-      "listening on http://{}:{}; for diagnostic support only, every result must be checked "
-      "by a radiologist",
-      options.server.host, server.port());
-  Loading loading(options, server);
-  server.run();
-  log().info("stopped");
+  ServiceManager manager;
+  Reload reload;
+  const StopSignals signals(
+      [&](int received) {
+        if (received == 2) std::_Exit(kTerminated);
+        manager.stopping();
+        log_event(spdlog::level::info, "stopping", {{"timeout", options.stop_timeout}},
+                  "stopping: accepted studies are finished first; a second signal ends at once");
+        server.stop();
+      },
+      [&] { manager.reloading([&] { reload.run(); }); });
+  say_where(options.server.host, server.port());
+  Loading loading(options, server, manager);
+  manager.watch([&server] { return server.responsive(kAliveWithin); });
+  const std::size_t cut_off = server.run();
+  log_event(cut_off == 0 ? spdlog::level::info : spdlog::level::warn, "stopped",
+            {{"cut_off", cut_off}});
+  const int status = cut_off == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
   if (!loading.ended()) {
     // Nothing is left to answer, and a checkpoint of gigabytes cannot be interrupted.
     log().flush();
-    std::_Exit(EXIT_SUCCESS);
+    std::_Exit(status);
   }
   loading.get();
-  return EXIT_SUCCESS;
+  return status;
 }
 
 void add_limits(CLI::App& command, ServeOptions& options) {
@@ -124,6 +150,10 @@ void add_limits(CLI::App& command, ServeOptions& options) {
       .add_option("--read-memory", options.read_memory,
                   "bytes of memory for the same; 0: what the largest study within the limits takes")
       ->transform(CLI::AsSizeValue(false));
+  command
+      .add_option("--stop-timeout", options.stop_timeout,
+                  "seconds for accepted studies once it is told to stop; 503 to the rest")
+      ->check(CLI::Range(0.0, 86'400.0));
   command.add_option("--disk-reserve", server.disk_reserve, "bytes of disk that stay free")
       ->transform(CLI::AsSizeValue(false));
 }
@@ -157,6 +187,7 @@ void add_serve(CLI::App& app, Action& action) {
   command->add_flag("--any-anatomy", server.any_anatomy,
                     "leave out the lungs check of every study, and say so in its warnings");
   add_limits(*command, *options);
+  add_log_options(*command, options->log);
   for (CLI::Option* option : command->get_options()) {
     option->capture_default_str();
     if (option->get_name() != "--help") option->envname(variable_of(option->get_name()));
@@ -167,6 +198,7 @@ void add_serve(CLI::App& app, Action& action) {
     };
     options->server.header_timeout = milliseconds(options->header_timeout);
     options->server.idle_timeout = milliseconds(options->idle_timeout);
+    options->server.stop_timeout = milliseconds(options->stop_timeout);
     action = [options] { return serve(*options); };
   });
 }

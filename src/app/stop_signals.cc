@@ -2,35 +2,37 @@
 
 #include <csignal>
 #include <ctime>
+#include <initializer_list>
 #include <utility>
 
 namespace ctclip::app {
 namespace {
 
-sigset_t stop_signals() {
+sigset_t set_of(std::initializer_list<int> signals) {
   sigset_t set{};
   sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
+  for (const int signal : signals) sigaddset(&set, signal);
   return set;
 }
+
+void block(const sigset_t& set) { pthread_sigmask(SIG_BLOCK, &set, nullptr); }
 
 }  // namespace
 
 static_assert(kTerminated == 128 + SIGTERM);
 
-void block_stop_signals() {
-  const sigset_t set = stop_signals();
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
-}
+void block_stop_signals() { block(set_of({SIGTERM, SIGINT})); }
+void block_hangup() { block(set_of({SIGHUP})); }
 
-StopSignals::StopSignals(std::function<void(int)> stop)
-    : thread_([stop = std::move(stop)](const std::stop_token& done) {
-        const sigset_t set = stop_signals();
+StopSignals::StopSignals(std::function<void(int)> stop, std::function<void()> hangup)
+    : thread_([stop = std::move(stop), hangup = std::move(hangup)](const std::stop_token& done) {
+        sigset_t set = set_of({SIGTERM, SIGINT});
+        if (hangup) sigaddset(&set, SIGHUP);
         constexpr timespec kLook{0, 100'000'000};
         for (int received = 0; !done.stop_requested();) {
-          if (sigtimedwait(&set, nullptr, &kLook) < 0) continue;
-          stop(++received);
+          const int signal = sigtimedwait(&set, nullptr, &kLook);
+          if (signal == SIGHUP) hangup();
+          if (signal == SIGTERM || signal == SIGINT) stop(++received);
         }
       }) {}
 

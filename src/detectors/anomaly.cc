@@ -177,6 +177,14 @@ void GuidedReconstruction::run(const DetectorInput& input, Scores& scores, Watch
   if (input.options.keep_slices) scores.reconstructed = std::move(slices);
 }
 
+int64_t GuidedReconstruction::operations(int64_t planes) const {
+  const auto slices = static_cast<int64_t>(reconstructed_planes(planes, settings_.slices).size());
+  const int64_t evaluations = SliceReconstructor::evaluations(settings_);
+  // Half of the evaluations are on the way back, where a gradient of the classifier goes with each.
+  const int64_t gradients = settings_.scale == 0 ? 0 : evaluations / 2;
+  return slices * (evaluations * denoise_->flops() + gradients * 2 * classify_->flops());
+}
+
 void GuidedReconstruction::announce(Scores& scores) const {
   scores.diffusion_reconstruction = SliceStatistics{};
 }

@@ -53,6 +53,8 @@ class GuidedReconstruction : public Detector {
   void announce(Scores& scores) const override;
 
   const ReconstructionSettings& settings() const { return settings_; }
+  /// Multiplications and additions for a study of so many planes, by the definition.
+  int64_t operations(int64_t planes) const;
   /// Seconds that a study will take on this machine: one evaluation of each network is timed, on
   /// all threads at once.
   double projected_seconds() const;

@@ -114,6 +114,10 @@ EncoderUnet::EncoderUnet(const Weights& weights, const Options& options, const P
   }
   add(weights.scope("middle_block"), "0", "1", false);
   add(weights.scope("middle_block"), "2", "", false);
+  flops_ = stem_.forward.flops() + pool_.flops();
+  for (const Block& block : blocks_) {
+    flops_ += block.residual.flops() + (block.attention ? block.attention->flops() : 0);
+  }
 }
 
 Tensor EncoderUnet::forward(const float* slice, int64_t t, const Pass& pass, Tape* tape) const {

@@ -29,6 +29,10 @@ class EncoderUnet {
   int64_t classes() const { return pool_.classes(); }
   const TimeEmbedding& time() const { return time_; }
 
+  /// Multiplications and additions of one forward pass, by the definition; a gradient has twice as
+  /// many, since the way back has the same products.
+  int64_t flops() const { return flops_; }
+
   /// slice (S, S) -> logits (classes).
   Tensor operator()(const float* slice, int64_t t, const Pass& pass) const;
   /// The same, and d/dslice log softmax(logits)[label] (S, S). Needs Options::gradient.
@@ -54,6 +58,7 @@ class EncoderUnet {
   std::vector<Block> blocks_;  // the input blocks but for the first, and the middle
   GroupNorm norm_;
   AttentionPool pool_;
+  int64_t flops_ = 0;
 };
 
 }  // namespace ctclip::models

@@ -123,6 +123,12 @@ void AttentionBlock::attend(const float* qkv, float* scores, nn::Workspace& work
   nn::divide_rows(scores, positions_, positions_, positions_, sums.data());
 }
 
+int64_t AttentionBlock::flops() const {
+  const int64_t linears = 4 * channels_ * channels_;    // q, k, v and the projection
+  const int64_t products = 2 * positions_ * channels_;  // scores and values
+  return 2 * positions_ * (linears + products);
+}
+
 Image AttentionBlock::operator()(const Image& x, const Pass& pass,
                                  std::optional<Tape>* tape) const {
   pass.watch.check();
@@ -181,6 +187,12 @@ AttentionPool::AttentionPool(const Weights& scope, int64_t channels, int64_t hea
                     gradient)),
       classes_(scope.take("c_proj.weight", {-1, channels, 1})),
       bias_(scope.take("c_proj.bias", {classes_.dim(0)})) {}
+
+// Only the mean asks: one query for each head.
+int64_t AttentionPool::flops() const {
+  const int64_t tokens = positions_ + 1;
+  return 2 * tokens * (3 * channels_ * channels_ + 2 * channels_) + 2 * classes_.size();
+}
 
 Tensor AttentionPool::operator()(const Image& x, const Pass& pass,
                                  std::optional<Tape>* tape) const {

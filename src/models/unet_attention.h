@@ -21,6 +21,8 @@ class AttentionBlock {
   AttentionBlock(const Weights& scope, int64_t channels, int64_t head_size, ImageSize size,
                  const nn::Engine& engine, bool gradient);
 
+  /// Multiplications and additions of one forward pass, by the definition.
+  int64_t flops() const;
   Image operator()(const Image& x, const Pass& pass, std::optional<Tape>* tape = nullptr) const;
   Image backward(const Image& x, Tape& tape, const Image& grad, const Pass& pass) const;
 
@@ -52,6 +54,8 @@ class AttentionPool {
                 const nn::Engine& engine, bool gradient);
 
   int64_t classes() const { return classes_.dim(0); }
+  /// Multiplications and additions of one forward pass, by the definition.
+  int64_t flops() const;
   /// x (positions, channels) -> logits (classes).
   Tensor operator()(const Image& x, const Pass& pass, std::optional<Tape>* tape = nullptr) const;
   /// Gradient with respect to x from the one with respect to the logits.

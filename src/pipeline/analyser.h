@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@ struct AnalysisRequest {
   std::filesystem::path input;  ///< a ZIP, folder, DICOM or NIfTI file
   StudyOptions study;
   std::optional<double> threshold;  ///< overrides the bundle's
+  std::string request_id;           ///< for the log; empty where nobody asked over HTTP
   bool details = false;
 
   /// Reconstruct slices even where the bundle's fusion does not want it.
@@ -34,6 +36,17 @@ struct Analysis {
   std::optional<Error> error;
 };
 
+/// Which models answer.
+struct AnalyserFacts {
+  std::string bundle;  ///< its name; empty for an analyser without models
+  std::string sha256;  ///< of the whole bundle
+  std::string precision;
+  bool clinical = true;
+  /// Multiplications and additions of each network's stage for one study, by the definition of the
+  /// products and convolutions, whatever computes them.
+  std::map<std::string, int64_t> operations;
+};
+
 /// A study in, an answer out. What `predict` and the service call; tests put something quicker in
 /// its place. Any number of threads may call it at once.
 class Analyser {
@@ -41,6 +54,7 @@ class Analyser {
   virtual ~Analyser() = default;
   /// Never throws for anything that is wrong with the study: that is an answer, too.
   virtual Analysis analyse(const AnalysisRequest& request, Watch& watch) const = 0;
+  virtual AnalyserFacts facts() const { return {}; }
 };
 
 }  // namespace ctclip

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "detectors/slices.h"
 #include "pipeline/analyser.h"
 
 namespace ctclip {
@@ -62,6 +63,17 @@ const GuidedReconstruction& AnomalyStage::reconstruction() const {
         bundle_.anomaly.reconstruction, engine_);
   });
   return *reconstruction_;
+}
+
+std::map<std::string, int64_t> AnomalyStage::operations() const {
+  std::map<std::string, int64_t> of_stage;
+  if (!classifier_) return of_stage;
+  const auto planes = static_cast<int64_t>(classified_planes(bundle_.geometry.vit.frames).size());
+  of_stage[classifier_->name()] = planes * network_->flops();
+  if (wanted_) {
+    of_stage[reconstruction().name()] = reconstruction().operations(bundle_.geometry.vit.frames);
+  }
+  return of_stage;
 }
 
 void AnomalyStage::announce(Scores& scores) const {

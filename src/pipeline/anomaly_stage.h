@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 
 #include "base/watch.h"
 #include "detectors/anomaly.h"
@@ -24,6 +26,10 @@ class AnomalyStage {
   /// `wanted`: whether the fusion wants the reconstruction; then how long a study will take is
   /// measured and logged. Throws Error{bad_model}.
   AnomalyStage(const Bundle& bundle, const nn::Engine& engine, bool wanted);
+
+  /// Multiplications and additions of its stages for one study, made as the bundle wants it; of the
+  /// reconstruction where every study has it.
+  std::map<std::string, int64_t> operations() const;
 
   /// What features it can make.
   void announce(Scores& scores) const;

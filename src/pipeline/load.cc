@@ -1,5 +1,9 @@
 #include "pipeline/load.h"
 
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
 #include "base/log.h"
 #include "nn/precision.h"
 #include "pipeline/pipeline.h"
@@ -13,9 +17,15 @@ std::shared_ptr<const Analyser> load_analyser(const std::filesystem::path& model
   auto pipeline = std::make_shared<Pipeline>(
       std::move(bundle), std::make_shared<ThreadPool>(threads), precision, std::move(load));
   pipeline->compute_at_once(at_once);
-  log().info("models: {}, licence: {}, sha256 {}, precision {}", pipeline->bundle().title(),
-             pipeline->bundle().licence, pipeline->hash().substr(0, 12),
-             nn::precision_name(pipeline->precision()));
+  const AnalyserFacts facts = pipeline->facts();
+  log_event(
+      spdlog::level::info, "models_loaded",
+      {{"bundle", facts.bundle},
+       {"clinical", facts.clinical},
+       {"sha256", facts.sha256},
+       {"precision", facts.precision}},
+      fmt::format("models: {}, licence: {}, sha256 {}, precision {}", pipeline->bundle().title(),
+                  pipeline->bundle().licence, facts.sha256.substr(0, 12), facts.precision));
   return pipeline;
 }
 

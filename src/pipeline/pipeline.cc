@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "checkpoint/checkpoint.h"
 #include "detectors/ctclip.h"
+#include "detectors/operations.h"
 #include "detectors/prepare.h"
 #include "detectors/supervised.h"
 #include "nn/precision.h"
@@ -45,13 +46,20 @@ Pipeline::Pipeline(Bundle bundle, std::shared_ptr<ThreadPool> pool, nn::Precisio
                                      bundle_.groups, bundle_.threshold);
   const Tokenizer tokenizer(bundle_.files.at(Role::vocabulary).path);
   const CtClip::Options options{bundle_.prompts, bundle_.geometry.vit, bundle_.text_heads};
-  detectors_.push_back(
-      std::make_unique<CtClip>(open_weights(bundle_, Role::ctclip), tokenizer, options, engine_));
-  detectors_.push_back(std::make_unique<Supervised>(open_weights(bundle_, Role::supervised),
-                                                    bundle_.geometry.vit, engine_));
+  {
+    const Weights weights = open_weights(bundle_, Role::ctclip);
+    detectors_.push_back(std::make_unique<CtClip>(weights, tokenizer, options, engine_));
+    operations_["ctclip"] = encoder_operations(weights, options.geometry);
+  }
+  {
+    const Weights weights = open_weights(bundle_, Role::supervised);
+    detectors_.push_back(std::make_unique<Supervised>(weights, options.geometry, engine_));
+    operations_["supervised"] = encoder_operations(weights.scope("ct_clip"), options.geometry);
+  }
   anomaly_ = std::make_unique<AnomalyStage>(bundle_, nn::Engine(*pool_),
                                             fusion_->wants("diffusion_reconstruction_"));
   fusion_->require(available_features(detectors_, *anomaly_, bundle_.groups));
+  operations_.merge(anomaly_->operations());
   hash_ = hash.get();
 }
 
@@ -82,6 +90,11 @@ Result Pipeline::run(const AnalysisRequest& request, Watch& watch, StudyFacts& f
   const auto stage = watch.stage("fusion");
   result.decision = fusion_->decide(result.scores, result.threshold);
   return result;
+}
+
+AnalyserFacts Pipeline::facts() const {
+  return {bundle_.name, hash_, std::string(nn::precision_name(precision())), bundle_.clinical,
+          operations_};
 }
 
 Analysis Pipeline::analyse(const AnalysisRequest& request, Watch& watch) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -58,6 +59,7 @@ class Pipeline : public Analyser {
 
   /// The same as an answer; never throws for anything that is wrong with the study.
   Analysis analyse(const AnalysisRequest& request, Watch& watch) const override;
+  AnalyserFacts facts() const override;
 
  private:
   Tensor load_and_prepare(const AnalysisRequest& request, Watch& watch, StudyFacts& facts,
@@ -65,6 +67,7 @@ class Pipeline : public Analyser {
 
   Bundle bundle_;
   std::string hash_;
+  std::map<std::string, int64_t> operations_;  ///< of each network's stage, a study
   std::shared_ptr<ThreadPool> pool_;
   nn::Engine engine_;
   StudyLoader load_;

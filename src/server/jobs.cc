@@ -18,6 +18,10 @@ double seconds_since(Clock::time_point began) {
   return std::chrono::duration<double>(Clock::now() - began).count();
 }
 
+Error shutting_down() {
+  return {Code::shutting_down, "The service is shutting down; try again in a while."};
+}
+
 Analysis failure(const Error& error, double seconds) {
   return {failure_answer(error, {}, {}, seconds), error};
 }
@@ -63,9 +67,7 @@ bool Jobs::ready() const {
 }
 
 void Jobs::require_open() const {
-  if (closed_) {
-    throw Error(Code::shutting_down, "The service is shutting down; try again in a while.");
-  }
+  if (closed_) throw shutting_down();
   if (!analyser_) {
     throw Error(Code::starting, "The service is starting: its models are still being loaded.");
   }
@@ -124,6 +126,7 @@ void Jobs::cancel(const std::shared_ptr<Job>& job) {
   job->stop.request_stop();
   const std::lock_guard lock(mutex_);
   std::erase(waiting_, job);
+  ended_.notify_all();
 }
 
 void Jobs::close() {
@@ -132,11 +135,46 @@ void Jobs::close() {
   wake_.notify_all();
 }
 
-void Jobs::drain() {
+std::size_t Jobs::drain(Clock::time_point deadline) {
   close();
+  const auto all_ended = [this] { return waiting_.empty() && running_.empty(); };
+  std::unique_lock lock(mutex_);
+  // Waiting until the end of time overflows in some clocks.
+  const bool in_time = deadline == kNever ? (ended_.wait(lock, all_ended), true)
+                                          : ended_.wait_until(lock, deadline, all_ended);
+  lock.unlock();
+  const std::size_t lost = in_time ? 0 : cut_off();
   for (std::thread& thread : threads_) {
     if (thread.joinable()) thread.join();
   }
+  return lost;
+}
+
+std::size_t Jobs::cut_off() {
+  std::deque<std::shared_ptr<Job>> waiting;
+  std::size_t count = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    cut_off_ = true;
+    waiting.swap(waiting_);
+    for (const auto& job : running_) job->stop.request_stop();
+    count = waiting.size() + running_.size();
+  }
+  for (const auto& job : waiting) answer(*job, failure(shutting_down(), 0));
+  return count;
+}
+
+Jobs::Counts Jobs::counts() const {
+  const std::lock_guard lock(mutex_);
+  const auto alive = [](const std::weak_ptr<Place::Lease>& lease) { return !lease.expired(); };
+  return {waiting_.size(), running_.size(),
+          static_cast<std::size_t>(std::ranges::count_if(leases_, alive))};
+}
+
+std::optional<Code> Jobs::refusal() const {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return Code::shutting_down;
+  return analyser_ ? std::nullopt : std::optional(Code::starting);
 }
 
 std::chrono::seconds Jobs::retry_after() const {
@@ -151,6 +189,7 @@ void Jobs::work() {
     run(*job);
     const std::lock_guard lock(mutex_);
     std::erase(running_, job);
+    ended_.notify_all();
     constexpr double kNewest = 0.3;  // weight of the newest study in the mean
     if (!job->stop.stop_requested()) {
       mean_seconds_ += kNewest * (seconds_since(began) - mean_seconds_);
@@ -190,13 +229,21 @@ Analysis Jobs::analyse(Job& job) const {
 
 void Jobs::run(Job& job) {
   Analysis analysis = analyse(job);
+  if (analysis.error && analysis.error->code() == Code::cancelled) {
+    const std::lock_guard lock(mutex_);
+    if (cut_off_) analysis = failure(shutting_down(), 0);
+  }
+  answer(job, std::move(analysis));
+}
+
+void Jobs::answer(Job& job, Analysis analysis) {
   job.upload.remove();
   const auto finished = std::exchange(job.finished, nullptr);
   try {
     finished(std::move(analysis));
   } catch (const std::exception&) {
     log().error("a study's answer could not be handed over");
-    job.stop.request_stop();
+    job.lost = true;
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -7,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <thread>
 #include <vector>
@@ -22,7 +24,8 @@ struct Job {
   SpoolFile upload;
   AnalysisRequest request;  ///< `input` is the upload's path
   std::function<void(Analysis)> finished;
-  std::stop_source stop;  ///< requested: nobody waits for the answer, or none will come
+  std::stop_source stop;           ///< requested: nobody waits for the answer, or it came too late
+  std::atomic<bool> lost = false;  ///< the answer could not be handed over
 };
 
 /// The bounded queue before the detectors and the threads that empty it, first come, first served.
@@ -78,8 +81,17 @@ class Jobs {
 
   /// Refuses what comes from now on.
   void close();
-  /// The same, and blocks until every accepted study is answered. Called by one thread.
-  void drain();
+  /// The same, and blocks until every accepted study is answered. What is not by `deadline` is
+  /// cut off: answered with shutting_down. Returns how many were. Called by one thread.
+  std::size_t drain(std::chrono::steady_clock::time_point deadline = kNever);
+  static constexpr auto kNever = std::chrono::steady_clock::time_point::max();
+
+  struct Counts {
+    std::size_t waiting = 0, running = 0, reserved = 0;
+  };
+  Counts counts() const;
+  /// Why `reserve` would refuse whatever the queue: starting, shutting_down.
+  std::optional<Code> refusal() const;
 
   /// When a place may be free, by the pace of recent studies: 1 to 600 s.
   std::chrono::seconds retry_after() const;
@@ -90,16 +102,19 @@ class Jobs {
   std::shared_ptr<const Analyser> analyser() const;
   Analysis analyse(Job& job) const;
   void run(Job& job);
+  static void answer(Job& job, Analysis analysis);
   void renew(Place::Lease& lease);
   void require_open() const;
+  std::size_t cut_off();
   bool has_room();
 
   const std::size_t runners_limit_, waiting_limit_;
   const std::chrono::milliseconds lease_;
   mutable std::mutex mutex_;
-  std::condition_variable wake_;
+  std::condition_variable wake_, ended_;
   std::shared_ptr<const Analyser> analyser_;
   bool closed_ = false;
+  bool cut_off_ = false;  ///< what still runs is answered with shutting_down
   std::deque<std::shared_ptr<Job>> waiting_;
   std::vector<std::shared_ptr<Job>> running_;
   std::vector<std::weak_ptr<Place::Lease>> leases_;

@@ -74,7 +74,7 @@ void Listener::serve(tcp::socket socket) {
   const bool full =
       service_.connections.size() >= static_cast<std::size_t>(service_.options.connections);
   if (full && !service_.connections.drop_idlest()) {
-    asio::co_spawn(strand, refuse_connection(std::move(socket)), asio::detached);
+    asio::co_spawn(strand, refuse_connection(std::move(socket), service_), asio::detached);
   } else {
     asio::co_spawn(strand, serve_connection(std::move(socket), service_), asio::detached);
   }

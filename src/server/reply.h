@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "base/error.h"
+#include "pipeline/analyser.h"
+#include "server/language.h"
 
 namespace ctclip {
 
@@ -29,7 +31,18 @@ struct Reply {
 /// UTF-8 whatever is in it: what is not becomes U+FFFD.
 Reply json_reply(int status, const nlohmann::ordered_json& json);
 
+/// Who asks: what its answers carry and are worded in.
+struct Asker {
+  std::string request_id;
+  Language language = Language::english;
+};
+
 /// Any failure (service.md "Answer"), with Retry-After where trying again makes sense.
-Reply failure_reply(const Error& error, double seconds, std::chrono::seconds retry_after);
+Reply failure_reply(const Error& error, double seconds, std::chrono::seconds retry_after,
+                    const Asker& asker);
+
+/// What the analyser said of a study. The details of a success and a failure name the request; the
+/// seven fields stay seven.
+Reply study_reply(Analysis analysis, const Asker& asker);
 
 }  // namespace ctclip

@@ -6,6 +6,7 @@
 #include "server/jobs.h"
 #include "server/openapi.h"
 #include "server/page.h"
+#include "server/standing.h"
 #include "server/text.h"
 
 namespace ctclip {
@@ -21,6 +22,7 @@ constexpr std::array kRoutes = {
     Entry{Route::page, "/", "/", "GET, HEAD"},
     Entry{Route::health, "/health", "/health", "GET, HEAD"},
     Entry{Route::ready, "/ready", "/ready", "GET, HEAD"},
+    Entry{Route::metrics, "/metrics", "/metrics", "GET, HEAD"},
     Entry{Route::openapi, "/openapi.json", "/openapi.json", "GET, HEAD"},
     Entry{Route::predict, "/predict", "/predict", "POST"},
     Entry{Route::unknown, "", "(unknown)", ""},
@@ -45,16 +47,6 @@ Reply page_or_status(std::string_view accept) {
   return reply;
 }
 
-Reply readiness(const Jobs& jobs) {
-  const bool ready = jobs.ready();
-  Reply reply = json_reply(ready ? 200 : 503, Json{{"ready", ready}});
-  if (!ready) {
-    const auto seconds = retry_after(Code::starting, jobs).count();
-    reply.headers.emplace_back("Retry-After", std::to_string(seconds));
-  }
-  return reply;
-}
-
 Reply description() {
   Reply reply;
   reply.body = openapi_json();
@@ -73,11 +65,15 @@ Route route_of(std::string_view path) {
 std::string_view name_of(Route route) { return entry(route).name; }
 std::string_view allowed_methods(Route route) { return entry(route).methods; }
 
+bool is_probe(Route route) {
+  return route == Route::health || route == Route::ready || route == Route::metrics;
+}
+
 void require_allowed(Route route, std::string_view method) {
   if (route == Route::unknown) {
     throw Error(Code::not_found,
-                "There is nothing at this path; there are /, /health, /ready, /openapi.json and "
-                "/predict.");
+                "There is nothing at this path; there are /, /health, /ready, /metrics, "
+                "/openapi.json and /predict.");
   }
   const std::string_view allowed = allowed_methods(route);
   const bool is_get = method == "GET" || method == "HEAD";
@@ -101,12 +97,16 @@ std::chrono::seconds retry_after(Code code, const Jobs& jobs) {
   }
 }
 
-Reply answer_get(Route route, const Jobs& jobs, std::string_view accept) {
+bool looks_at_disk(Route route) { return route == Route::ready || route == Route::metrics; }
+
+Reply answer_get(Route route, const Service& service, std::string_view accept) {
   switch (route) {
     case Route::health:
       return json_reply(200, Json{{"status", "healthy"}});
     case Route::ready:
-      return readiness(jobs);
+      return readiness(service);
+    case Route::metrics:
+      return metrics_reply(service);
     case Route::openapi:
       return description();
     default:

@@ -9,9 +9,10 @@
 namespace ctclip {
 
 class Jobs;
+struct Service;
 
 /// Everything that the service answers to.
-enum class Route { page, health, ready, openapi, predict, unknown };
+enum class Route { page, health, ready, metrics, openapi, predict, unknown };
 
 Route route_of(std::string_view path);
 /// For the log, instead of what the client sent.
@@ -19,13 +20,18 @@ std::string_view name_of(Route route);
 /// "GET, HEAD" or "POST": what the Allow header of a 405 says.
 std::string_view allowed_methods(Route route);
 
+/// Asked by a monitor again and again.
+bool is_probe(Route route);
+
 /// Throws Error{not_found, method_not_allowed}.
 void require_allowed(Route route, std::string_view method);
 
 /// When a client that was refused for this reason had better try again.
 std::chrono::seconds retry_after(Code code, const Jobs& jobs);
 
-/// The answers that need no body of a request: page, health, ready, openapi.
-Reply answer_get(Route route, const Jobs& jobs, std::string_view accept);
+/// Whether its answer may wait for a disk.
+bool looks_at_disk(Route route);
+/// The answers that need no body of a request: page, health, ready, metrics, openapi.
+Reply answer_get(Route route, const Service& service, std::string_view accept);
 
 }  // namespace ctclip

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -13,6 +15,7 @@
 #include "server/connections.h"
 #include "server/jobs.h"
 #include "server/listener.h"
+#include "server/measured_analyser.h"
 #include "server/session.h"
 #include "server/spool.h"
 
@@ -37,7 +40,7 @@ class Server::Impl {
         spool_(options_.spool, options_.disk_reserve),
         jobs_(options_.jobs + read_ahead(options_), options_.queue - read_ahead(options_)),
         disk_(kDiskThreads),
-        service_{options_, spool_, jobs_, connections_, disk_},
+        service_{options_, spool_, jobs_, connections_, metrics_, disk_},
         listener_(context_, service_) {
     listener_.start();
   }
@@ -45,13 +48,16 @@ class Server::Impl {
   uint16_t port() const { return listener_.port(); }
   Jobs& jobs() { return jobs_; }
 
-  void run() {
+  Metrics& metrics() { return metrics_; }
+
+  std::size_t run() {
     std::vector<std::thread> threads;
     for (int i = 0; i < std::max(options_.io_threads, 1); ++i) {
       threads.emplace_back([this] { context_.run(); });
     }
     wait_for_stop();
-    jobs_.drain();
+    const std::size_t cut_off =
+        jobs_.drain(std::chrono::steady_clock::now() + options_.stop_timeout);
     const auto deadline = std::chrono::steady_clock::now() + kLastWords;
     while (!connections_.all_idle() && std::chrono::steady_clock::now() < deadline) {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
@@ -59,6 +65,14 @@ class Server::Impl {
     context_.stop();
     for (std::thread& thread : threads) thread.join();
     disk_.join();
+    return cut_off;
+  }
+
+  bool responsive(std::chrono::milliseconds limit) {
+    if (context_.stopped()) return false;
+    const auto came = std::make_shared<std::promise<void>>();
+    boost::asio::post(context_, [came] { came->set_value(); });
+    return came->get_future().wait_for(limit) == std::future_status::ready;
   }
 
   void stop() {
@@ -78,6 +92,7 @@ class Server::Impl {
   }
 
   const ServerOptions options_;
+  Metrics metrics_;
   Spool spool_;
   Jobs jobs_;
   Connections connections_;
@@ -94,9 +109,11 @@ Server::~Server() = default;
 
 uint16_t Server::port() const { return impl_->port(); }
 void Server::set_analyser(std::shared_ptr<const Analyser> analyser) {
-  impl_->jobs().set_analyser(std::move(analyser));
+  impl_->jobs().set_analyser(
+      std::make_shared<MeasuredAnalyser>(std::move(analyser), impl_->metrics()));
 }
-void Server::run() { impl_->run(); }
+std::size_t Server::run() { return impl_->run(); }
+bool Server::responsive(std::chrono::milliseconds limit) { return impl_->responsive(limit); }
 void Server::stop() { impl_->stop(); }
 
 }  // namespace ctclip

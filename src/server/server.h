@@ -29,11 +29,14 @@ struct ServerOptions {
   std::chrono::milliseconds idle_timeout{60'000};    ///< without a byte from or to the client
   uint64_t upload_rate = 1024;  ///< bytes/s, on average, that an upload may not stay below
   uint64_t disk_reserve = uint64_t{512} << 20;  ///< bytes of disk that uploads leave free
+  /// From `stop` on, for accepted studies to be answered: one that runs and a queue of 8, a minute
+  /// and a half for each. A minute less than the unit gives the whole process.
+  std::chrono::milliseconds stop_timeout{840'000};
 };
 
-/// The HTTP service: /health, /ready, /openapi.json, /predict, / (docs/openapi.json). Uploads
-/// stream to the spool, a runner thread takes them through the analyser, a client that goes away
-/// cancels its study.
+/// The HTTP service: /health, /ready, /metrics, /openapi.json, /predict, / (docs/openapi.json).
+/// Uploads stream to the spool, a runner thread takes them through the analyser, a client that goes
+/// away cancels its study.
 class Server {
  public:
   /// Listens at once and answers 503 `starting` to /predict until `set_analyser`.
@@ -44,10 +47,14 @@ class Server {
   uint16_t port() const;
   void set_analyser(std::shared_ptr<const Analyser> analyser);
 
-  /// Blocks until `stop`, then until every accepted study is answered.
-  void run();
+  /// Blocks until `stop`, then until every accepted study is answered; those that are not within
+  /// the stop timeout are answered with 503 `shutting_down`. Returns how many these were.
+  std::size_t run();
   /// Finishes what runs and waits, refuses what comes. Any thread, or a signal handler's thread.
   void stop();
+  /// Whether the threads that answer /health come round to a new task within `limit`. Any thread
+  /// but theirs.
+  bool responsive(std::chrono::milliseconds limit);
 
  private:
   class Impl;

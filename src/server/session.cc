@@ -12,6 +12,7 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <typeinfo>
@@ -19,8 +20,8 @@
 
 #include "base/log.h"
 #include "server/reply.h"
+#include "server/request_id.h"
 #include "server/routes.h"
-#include "server/status.h"
 #include "server/text.h"
 #include "server/upload_form.h"
 #include "server/wire.h"
@@ -59,12 +60,17 @@ struct Answered {
 /// What is known of a request while it is served.
 struct Exchange {
   Parser parser;
-  uint64_t number = 0;  ///< of the request, for the log
+  Asker asker;
   Clock::time_point began = Clock::now();
   Route route = Route::unknown;
   uint64_t received = 0;
   double seconds() const { return std::chrono::duration<double>(Clock::now() - began).count(); }
 };
+
+Asker asker_of(const Header& header) {
+  return {request_id_of(view(header[kRequestIdHeader])),
+          preferred_language(view(header[http::field::accept_language]))};
+}
 
 class Session : public Connection, public std::enable_shared_from_this<Session> {
  public:
@@ -85,13 +91,13 @@ class Session : public Connection, public std::enable_shared_from_this<Session> 
                                   Jobs::Place& place);
   asio::awaitable<std::size_t> read_body(Exchange& exchange, std::string& chunk);
   asio::awaitable<void> say_continue(const Header& header);
-  asio::awaitable<Reply> analysed(Jobs::Place place, Upload upload);
+  asio::awaitable<Reply> analysed(const Exchange& exchange, Jobs::Place place, Upload upload);
   asio::awaitable<void> write(const Exchange& exchange, Reply reply, bool keep_alive);
   asio::awaitable<void> linger();
   asio::awaitable<void> on_disk(std::function<void()> work);
   Reply failure(const Exchange& exchange, const Error& error) const;
   bool client_left();
-  void log_request(const Exchange& exchange, int status, std::size_t sent) const;
+  void served(const Exchange& exchange, int status, std::size_t sent) const;
 
   beast::tcp_stream stream_;
   Service& service_;
@@ -127,11 +133,12 @@ asio::awaitable<bool> Session::serve_one() {
   const error_code header_error = co_await read_header(exchange.parser);
   if (header_error && !is_http_error(header_error)) co_return false;
   enter(Phase::working);
-  exchange.number = ++service_.requests;
   exchange.began = Clock::now();
+  exchange.asker = asker_of(exchange.parser.get());
+  const Metrics::InFlight counted(service_.metrics);
   std::optional<Reply> reply = co_await answer(exchange, header_error);
   enter(Phase::working);
-  log_request(exchange, reply ? reply->status : 499, reply ? reply->body.size() : 0);
+  served(exchange, reply ? reply->status : 499, reply ? reply->body.size() : 0);
   if (!reply) co_return false;
   const bool keep_alive = !header_error && exchange.parser.is_done() && !service_.stopping &&
                           exchange.parser.get().keep_alive();
@@ -171,12 +178,14 @@ asio::awaitable<std::optional<Reply>> Session::answer(Exchange& exchange, error_
     log().error("a request met an unexpected error of type {}", typeid(error).name());
     failed = Error(Code::internal, "An error of the service, not of the request.");
   }
+  service_.metrics.failed(failed->code());
   if (failed->code() == Code::cancelled) co_return std::nullopt;
   co_return failure(exchange, *failed);
 }
 
 Reply Session::failure(const Exchange& exchange, const Error& error) const {
-  Reply reply = failure_reply(error, exchange.seconds(), retry_after(error.code(), service_.jobs));
+  Reply reply = failure_reply(error, exchange.seconds(), retry_after(error.code(), service_.jobs),
+                              exchange.asker);
   if (error.code() == Code::method_not_allowed) {
     reply.headers.emplace_back("Allow", allowed_methods(exchange.route));
   }
@@ -192,7 +201,11 @@ asio::awaitable<Reply> Session::route(Exchange& exchange) {
   if (exchange.route == Route::predict) {
     co_return co_await predict(exchange, target.query);
   }
-  co_return answer_get(exchange.route, service_.jobs, view(header[http::field::accept]));
+  const std::string_view accept = view(header[http::field::accept]);
+  if (!looks_at_disk(exchange.route)) co_return answer_get(exchange.route, service_, accept);
+  Reply reply;
+  co_await on_disk([&] { reply = answer_get(exchange.route, service_, accept); });
+  co_return reply;
 }
 
 // Everything that can be refused is refused before the upload is taken.
@@ -207,7 +220,7 @@ asio::awaitable<Reply> Session::predict(Exchange& exchange, const std::string& q
   co_await say_continue(exchange.parser.get());
   Upload upload = co_await receive(exchange, boundary, place);
   upload.parameters.merge(asked);
-  co_return co_await analysed(std::move(place), std::move(upload));
+  co_return co_await analysed(exchange, std::move(place), std::move(upload));
 }
 
 asio::awaitable<void> Session::say_continue(const Header& header) {
@@ -268,7 +281,8 @@ asio::awaitable<void> Session::on_disk(std::function<void()> work) {
   co_await asio::co_spawn(service_.disk, run(std::move(work)), asio::use_awaitable);
 }
 
-asio::awaitable<Reply> Session::analysed(Jobs::Place place, Upload upload) {
+asio::awaitable<Reply> Session::analysed(const Exchange& exchange, Jobs::Place place,
+                                         Upload upload) {
   const auto strand = stream_.get_executor();
   const auto answered = std::make_shared<Answered>(strand);
   AnalysisRequest request;
@@ -276,6 +290,7 @@ asio::awaitable<Reply> Session::analysed(Jobs::Place place, Upload upload) {
   request.study.any_anatomy |= service_.options.any_anatomy;
   request.threshold = upload.parameters.threshold();
   request.details = upload.parameters.details();
+  request.request_id = exchange.asker.request_id;
   const auto job = service_.jobs.submit(
       std::move(place), std::move(upload.file), std::move(request),
       [answered, strand](Analysis analysis) {
@@ -292,15 +307,11 @@ asio::awaitable<Reply> Session::analysed(Jobs::Place place, Upload upload) {
       asio::post(service_.disk, [job] {});  // its upload may go away with it
       client_gone();
     }
-    if (!answered->analysis && job->stop.stop_requested()) {
+    if (!answered->analysis && job->lost) {
       throw Error(Code::internal, "The study's answer was lost.");
     }
   }
-  const Analysis& analysis = *answered->analysis;
-  Reply reply =
-      json_reply(analysis.error ? status_of(analysis.error->fault()).http : 200, analysis.answer);
-  if (!analysis.error) reply.headers.emplace_back(kWarningHeader, kWarning);
-  co_return reply;
+  co_return study_reply(*std::move(answered->analysis), exchange.asker);
 }
 
 // Asked of the socket rather than read from it: a pipelined request may be waiting there. A client
@@ -314,7 +325,7 @@ asio::awaitable<void> Session::write(const Exchange& exchange, Reply reply, bool
   const Header& header = exchange.parser.get();
   const bool head = header.method() == http::verb::head;
   const unsigned version = header.version() == 10 ? 10 : 11;
-  reply.headers.emplace_back("X-Request-Number", std::to_string(exchange.number));
+  reply.headers.emplace_back(kRequestIdHeader, exchange.asker.request_id);
   stream_.expires_after(service_.options.idle_timeout);
   co_await beast::async_write(stream_, to_http(std::move(reply), version, keep_alive, head),
                               asio::use_awaitable);
@@ -335,12 +346,18 @@ asio::awaitable<void> Session::linger() {
   }
 }
 
-void Session::log_request(const Exchange& exchange, int status, std::size_t sent) const {
-  const bool probe = exchange.route == Route::health || exchange.route == Route::ready;
-  log().log(probe ? spdlog::level::debug : spdlog::level::info,
-            "request {}: {} {} {}, {} bytes in, {} out, {:.3f} s", exchange.number,
-            view(http::to_string(exchange.parser.get().method())), name_of(exchange.route), status,
-            exchange.received, sent, exchange.seconds());
+void Session::served(const Exchange& exchange, int status, std::size_t sent) const {
+  const std::string_view route = name_of(exchange.route);
+  const double seconds = exchange.seconds();
+  service_.metrics.served({route, status, seconds, exchange.received, sent});
+  log_event(is_probe(exchange.route) ? spdlog::level::debug : spdlog::level::info, "request",
+            {{"request_id", exchange.asker.request_id},
+             {"method", view(http::to_string(exchange.parser.get().method()))},
+             {"route", route},
+             {"status", status},
+             {"received", exchange.received},
+             {"sent", sent},
+             {"seconds", seconds}});
 }
 
 }  // namespace
@@ -350,11 +367,15 @@ asio::awaitable<void> serve_connection(asio::ip::tcp::socket socket, Service& se
   co_await session->run();
 }
 
-asio::awaitable<void> refuse_connection(asio::ip::tcp::socket socket) {
+asio::awaitable<void> refuse_connection(asio::ip::tcp::socket socket, Service& service) {
   beast::tcp_stream stream(std::move(socket));
   stream.expires_after(5s);
   const Error error(Code::too_many_connections, "Too many connections are open; try again later.");
-  auto message = to_http(failure_reply(error, 0, 5s), 11, false, false);
+  const Asker asker{request_id_of({})};
+  service.metrics.failed(error.code());
+  Reply reply = failure_reply(error, 0, 5s, asker);
+  reply.headers.emplace_back(kRequestIdHeader, asker.request_id);
+  auto message = to_http(std::move(reply), 11, false, false);
   const auto [failed, count] = co_await beast::async_write(stream, std::move(message), kNoThrow);
   error_code ignored;
   stream.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);

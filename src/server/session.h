@@ -4,11 +4,11 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/thread_pool.hpp>
-#include <cstdint>
 #include <memory>
 
 #include "server/connections.h"
 #include "server/jobs.h"
+#include "server/metrics.h"
 #include "server/server.h"
 #include "server/spool.h"
 
@@ -20,9 +20,9 @@ struct Service {
   Spool& spool;
   Jobs& jobs;
   Connections& connections;
+  Metrics& metrics;
   boost::asio::thread_pool& disk;  ///< whatever may wait for a disk runs here, never on io threads
   std::atomic<bool> stopping = false;
-  std::atomic<uint64_t> requests = 0;
 };
 
 /// Serves one connection, a request after another, until it ends: a coroutine on a strand of its
@@ -31,6 +31,7 @@ boost::asio::awaitable<void> serve_connection(boost::asio::ip::tcp::socket socke
                                               Service& service);
 
 /// Tells a client that there is no connection left for it.
-boost::asio::awaitable<void> refuse_connection(boost::asio::ip::tcp::socket socket);
+boost::asio::awaitable<void> refuse_connection(boost::asio::ip::tcp::socket socket,
+                                               Service& service);
 
 }  // namespace ctclip

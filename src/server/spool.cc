@@ -2,11 +2,9 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <string>
@@ -14,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "server/random_name.h"
 
 namespace ctclip {
 namespace {
@@ -24,21 +23,6 @@ constexpr std::string_view kPrefix = "ctclip-";
 constexpr std::string_view kSuffix = ".upload";
 
 std::string reason(int error) { return std::generic_category().message(error); }
-
-/// 128 random bits in hexadecimal.
-std::string random_name() {
-  std::array<unsigned char, 16> bytes{};
-  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
-    throw Error(Code::internal, "The system gives no random numbers: " + reason(errno) + ".");
-  }
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string name;
-  for (const unsigned char byte : bytes) {
-    name += kDigits[byte >> 4];
-    name += kDigits[byte & 15];
-  }
-  return name;
-}
 
 [[noreturn]] void cannot_write(int error) {
   if (error == ENOSPC || error == EDQUOT) {
@@ -172,6 +156,22 @@ void Spool::require_space(uint64_t coming) const {
   const fs::space_info space = fs::space(folder_, error);
   if (error) return;  // a file system that does not tell; a write that fails will
   if (space.available < reserve_ || space.available - reserve_ < coming) cannot_write(ENOSPC);
+}
+
+uint64_t Spool::free_bytes() const {
+  std::error_code error;
+  const fs::space_info space = fs::space(folder_, error);
+  return error || space.available < reserve_ ? 0 : space.available - reserve_;
+}
+
+uint64_t Spool::files() const {
+  std::error_code error;
+  uint64_t count = 0;
+  fs::directory_iterator entry(folder_, error);
+  for (const fs::directory_iterator end; !error && entry != end; entry.increment(error)) {
+    count += entry->path().filename().string().ends_with(kSuffix) ? 1 : 0;
+  }
+  return count;
 }
 
 SpoolFile Spool::create() const {

@@ -51,6 +51,11 @@ class Spool {
   void require_space(uint64_t coming) const;
   SpoolFile create() const;
 
+  /// Of the disk, the reserve left out; 0 where the file system does not tell.
+  uint64_t free_bytes() const;
+  /// Uploads that lie there now.
+  uint64_t files() const;
+
  private:
   std::filesystem::path folder_;
   Descriptor lock_;

@@ -5,6 +5,7 @@ Usage: api_test.py CTCLIP, the program that was built.
 
 import json
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -20,7 +21,15 @@ from service import GOLDEN, ROOT, Service
 MODELS = ROOT / "tests/data/tiny"
 STUDY = GOLDEN / "dicom/s01_base.zip"
 API = json.loads((ROOT / "docs/openapi.json").read_text(encoding="utf-8"))
-BEYOND_ROUTES = {404: "Failure", 405: "Failure"}  # said in docs/api.md; OpenAPI has no place for them
+BEYOND_ROUTES = (404, 405)  # said in docs/api.md; OpenAPI has no place for them
+FAILURE = {"$ref": "#/components/schemas/Failure"}
+METHODS = ("get", "post", "put", "delete", "patch")
+NOBODY = "nobody"  # what stands for the parameters of a path
+SEEN = set()  # (path, method, status) that were answered and checked
+# Described, and not made by this test.
+UNSEEN = {("/predict", "post", "500"): "the program has no known error",
+          **{(path, "get", "400"): "met by check_bad_http, which no client library sends"
+             for path in ("/health", "/ready", "/metrics", "/openapi.json", "/")}}
 
 
 def validator(schema):
@@ -43,18 +52,35 @@ def check_body(answer, schema):
         validator(schema).validate(answer.text)
 
 
+def check_headers(answer, response):
+    for name, header in response.get("headers", {}).items():
+        assert name in answer.headers, f"{answer.request.url} {answer.status_code}: no header {name}"
+        validator(resolved(header)["schema"]).validate(answer.headers[name])
+
+
+def described_path(answer):
+    """The document's path that an answer's request took: "/v1/studies/{id}" for "/v1/studies/nobody"."""
+    parts = answer.request.path_url.split("?")[0].split("/")
+    for path in API["paths"]:
+        pattern = path.split("/")
+        if len(pattern) == len(parts) and all(
+                one.startswith("{") or one == part for one, part in zip(pattern, parts)):
+            return path
+    return "/".join(parts)
+
+
 def check(answer):
     """Validates status, headers and body of an answer by its route's description; returns the answer."""
-    path, method = answer.request.path_url.split("?")[0], answer.request.method.lower()
-    if answer.status_code in BEYOND_ROUTES:
-        check_body(answer, {"$ref": f"#/components/schemas/{BEYOND_ROUTES[answer.status_code]}"})
+    path, method, status = described_path(answer), answer.request.method.lower(), str(answer.status_code)
+    described = API["paths"].get(path, {}).get(method, {"responses": {}})["responses"]
+    if status not in described and answer.status_code in BEYOND_ROUTES:
+        check_headers(answer, resolved(API["components"]["responses"]["BadRequest"]))
+        check_body(answer, FAILURE)
         return answer
-    described = API["paths"][path][method]["responses"]
-    assert str(answer.status_code) in described, f"{method} {path}: {answer.status_code} is not described"
-    response = resolved(described[str(answer.status_code)])
-    for name, header in response.get("headers", {}).items():
-        assert name in answer.headers, f"{method} {path} {answer.status_code}: no header {name}"
-        validator(resolved(header)["schema"]).validate(answer.headers[name])
+    assert status in described, f"{method} {path}: {status} is not described: {answer.text[:500]}"
+    SEEN.add((path, method, status))
+    response = resolved(described[status])
+    check_headers(answer, response)
     check_body(answer, response["content"][answer.headers["Content-Type"].split(";")[0]]["schema"])
     return answer
 
@@ -100,6 +126,64 @@ def check_routes(url):
     assert check(requests.get(f"{url}/health", data=b"x" * 100_000, timeout=60)).status_code in (200, 400)
 
 
+def url_of(url, path):
+    return url + "/".join(NOBODY if part.startswith("{") else part for part in path.split("/"))
+
+
+def check_method(url, path, method):
+    """Nothing but the method is sent: whatever comes of it is described; a failure in Russian, too."""
+    for language in ("en", "ru"):
+        answer = check(requests.request(method, url_of(url, path), headers={"Accept-Language": language}, timeout=60))
+        if answer.status_code >= 400 and "error_code" in answer.text:
+            assert answer.headers["Content-Language"] == language, answer.headers
+            assert answer.json()["request_id"] == answer.headers["X-Request-ID"], answer.text
+    assert answer.status_code != 405, f"{method} {path} is described, but not answered"
+
+
+def check_described_routes(url):
+    """Every path of the document takes its methods, HEAD where it takes GET, and no other."""
+    for path, methods in API["paths"].items():
+        for method in METHODS:
+            if method in methods:
+                check_method(url, path, method)
+                continue
+            answer = check(requests.request(method, url_of(url, path), timeout=60))
+            assert answer.status_code == 405, f"{method} {path}: {answer.status_code}"
+            allowed = {one.strip().lower() for one in answer.headers["Allow"].split(",")} - {"head", "options"}
+            assert allowed == set(methods) & set(METHODS), f"{path}: Allow {answer.headers['Allow']}"
+        if "get" in methods:
+            check_head(url_of(url, path))
+
+
+def check_head(address):
+    head, get = requests.head(address, timeout=60), requests.get(address, timeout=60)
+    assert not head.content and head.status_code == get.status_code, address
+    assert head.headers["Content-Type"] == get.headers["Content-Type"] and head.headers["X-Request-ID"], address
+
+
+def check_bad_http(url):
+    """What is no HTTP, and a header over the limit: a failure as everywhere, and the connection ends."""
+    host, port = url.removeprefix("http://").split(":")
+    for request in (b"NONSENSE\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
+                    b"POST /health HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n"):
+        with socket.create_connection((host, int(port)), timeout=60) as client:
+            client.sendall(request)
+            client.shutdown(socket.SHUT_WR)
+            answer = b"".join(iter(lambda: client.recv(65536), b""))
+        head, body = answer.split(b"\r\n\r\n", 1)
+        assert re.match(rb"HTTP/1.1 40[05] ", head) and b"\r\nX-Request-ID: " in head, answer
+        validator(FAILURE).validate(json.loads(body))
+
+
+def check_all_was_seen():
+    """Every status that the document has for a route was answered; UNSEEN says why one was not."""
+    described = {(path, method, status) for path, methods in API["paths"].items() for method in methods
+                 for status in methods[method]["responses"]}
+    missing = described - SEEN - set(UNSEEN)
+    assert not missing, f"described, but never answered here: {sorted(missing)}"
+    assert set(UNSEEN) <= described, f"UNSEEN is not current: {set(UNSEEN) - described}"
+
+
 def check_answers(url, folder, ctclip):
     assert predict(url, any_anatomy="true").status_code == 200
     answer = predict(url, any_anatomy="true", details="true").json()
@@ -142,7 +226,8 @@ def check_starting(ctclip, models):
     service = Service([ctclip, "serve", "--models", models, "--port", "0"])
     try:
         url = service.address()
-        assert check(requests.get(f"{url}/ready", timeout=60)).status_code == 503
+        ready = check(requests.get(f"{url}/ready", timeout=60))
+        assert ready.status_code == 503 and ready.json() == {"ready": False, "reason": "starting"}
         assert predict(url).json()["error_code"] == "starting"
         assert check(requests.get(f"{url}/health", timeout=60)).status_code == 200
     finally:
@@ -177,6 +262,8 @@ def main():
         command = [ctclip, "serve", "--models", models, "--port", "0", "--max-upload", "20000000"]
         with Service(command) as service:
             check_routes(service.url)
+            check_described_routes(service.url)
+            check_bad_http(service.url)
             check_answers(service.url, folder, ctclip)
             check_refusals(service.url, folder)
         with Service(command + ["--queue", "0"]) as service:
@@ -184,6 +271,7 @@ def main():
         with Service(command + ["--disk-reserve", str(2**60)]) as service:
             assert predict(service.url).json()["error_code"] == "disk_full"
         check_starting(ctclip, models)
+    check_all_was_seen()
 
 
 if __name__ == "__main__":

@@ -37,11 +37,13 @@ def default_models():
 class Service:
     """`command` (a `ctclip serve`) as a child process; `with` waits until it is ready and ends it."""
 
-    def __init__(self, command, cwd=ROOT):
+    def __init__(self, command, cwd=ROOT, environment=None):
         self.url = None
         self.log = []
         self._process = subprocess.Popen(command, cwd=cwd, stdin=subprocess.DEVNULL, text=True,
-                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                         env=os.environ | (environment or {}))
+        self.pid = self._process.pid
         self._listening = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -97,9 +99,16 @@ class Service:
         if kind is None and status != 0:
             self._fail(f"expected exit status 0 on SIGTERM, found {status}")
 
+    def send(self, which):
+        self._process.send_signal(which)
+
     def stop(self):
         """Ends it; its exit status, or a word where it had to be killed."""
-        self._process.send_signal(signal.SIGTERM)
+        self.send(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self):
+        """Its exit status when it has ended, or a word where it had to be killed."""
         try:
             status = self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:

@@ -31,7 +31,7 @@ ALLOWED = {
 # Library header -> the only rooms that may include it.
 LIBRARIES = {r"(oneapi/dnnl/)?dnnl\w*\.": ["nn"], r"CLI/": ["app"], r"boost/": ["server"],
              r"dcmtk/": ["study", "phantom"], r"curl/": ["batch"], r"xlsxwriter": ["batch"],
-             r"SQLiteCpp/": ["batch"], r"seccomp": ["isolation"]}
+             r"SQLiteCpp/": ["batch"], r"seccomp": ["isolation"], r"prometheus/": ["server"]}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 

@@ -1,0 +1,256 @@
+"""What who runs the service relies on: metrics, logs, request ids, languages, signals, readiness.
+
+Usage: operation_test.py CTCLIP, the program that was built.
+"""
+
+import concurrent.futures
+import json
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import requests
+
+import exposition
+from service import ROOT, Service
+
+MODELS = ROOT / "tests/data/tiny"
+TIMEOUT = 300
+SEVEN = ["study_uid", "series_uid", "probability_of_pathology", "pathology", "most_dangerous_pathology_type",
+         "processing_status", "time_of_processing"]
+
+
+def serve(ctclip, *options, environment=None):
+    return Service([ctclip, "serve", "--models", MODELS, "--port", "0", *options], environment=environment)
+
+
+def make_study(ctclip, path):
+    subprocess.run([ctclip, "phantom", path, "--matrix", "128", "--thickness", "5", "--kernel", "soft"], check=True,
+                   capture_output=True)
+    return path
+
+
+def predict(url, study, headers=None, **query):
+    with open(study, "rb") as file:
+        return requests.post(f"{url}/predict", files={"file": ("Ivanov Ivan.zip", file)}, params=query,
+                             headers=headers, timeout=TIMEOUT)
+
+
+def metrics(url):
+    answer = requests.get(f"{url}/metrics", timeout=TIMEOUT)
+    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8", answer.headers
+    return exposition.parse(answer.text)
+
+
+def wait_for(condition, what):
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline, f"never came: {what}"
+        time.sleep(0.02)
+
+
+def told():
+    """{(name, type, labels)} of docs/metrics.md."""
+    page = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \|(.*?)\| ", page, re.MULTILINE)
+    return {(name, kind, tuple(sorted(re.findall(r"`(\w+)`", labels)))) for name, kind, labels in rows}
+
+
+def check_metrics(url, study):
+    """Every metric of the page is served and no other; they count what happened."""
+    before = metrics(url)
+    assert predict(url, study).status_code == 200
+    assert requests.post(f"{url}/predict", timeout=TIMEOUT).status_code == 400
+    requests.get(f"{url}/Ivanov?name=Ivanov", timeout=TIMEOUT)
+    after = metrics(url)
+    assert told() == {(one.name, one.type, tuple(sorted(one.label_names()))) for one in after.values()}
+
+    def more(name, **labels):
+        return after[name].value(**labels) - (before[name].value(**labels) if name in before else 0)
+
+    assert more("ctclip_http_requests_total", route="/predict", status="200") == 1
+    assert more("ctclip_http_requests_total", route="(unknown)", status="404") == 1
+    assert more("ctclip_failures_total", error_code="missing_file_field") == 1
+    assert more("ctclip_studies_total", outcome="answered") == 1
+    assert more("ctclip_http_received_bytes_total") >= study.stat().st_size
+    for network in ("ctclip", "supervised"):
+        assert more("ctclip_network_operations_total", network=network) > 1e6
+        assert after["ctclip_network_gflops"].value(network=network) > 0
+        assert after["ctclip_stage_seconds"].count(stage=network) >= 1
+    assert after["ctclip_ready"].value() == 1 and after["ctclip_spool_files"].value() == 0
+    assert after["process_open_fds"].value() <= after["process_max_fds"].value()
+    (_, bundle), = after["ctclip_bundle_info"].samples
+    assert re.fullmatch(r"[0-9a-f]{64}", dict(bundle)["sha256"]) and dict(bundle)["clinical"] == "false", bundle
+    everything = requests.get(f"{url}/metrics", timeout=TIMEOUT).text
+    assert "Ivanov" not in everything
+
+
+def check_ids(url, study, log):
+    """The client's id, or a new one: in the header, in what the body may hold it, and in the log."""
+    answer = predict(url, study, {"X-Request-ID": "order-17.a"}, details="true")
+    assert answer.headers["X-Request-ID"] == "order-17.a" == answer.json()["details"]["request_id"]
+    assert list(predict(url, study).json())[:7] == SEVEN
+    assert "request_id" not in predict(url, study).json()
+    refused = requests.post(f"{url}/predict", headers={"X-Request-ID": "bad id\tof Ivanov"}, timeout=TIMEOUT)
+    given = refused.headers["X-Request-ID"]
+    assert re.fullmatch(r"[0-9a-f]{32}", given) and refused.json()["request_id"] == given
+    assert requests.get(f"{url}/health", timeout=TIMEOUT).headers["X-Request-ID"] != given
+    wait_for(lambda: any(given in line for line in log), "the line of a refused request")
+    lines = [json.loads(line) for line in log]
+    about = [line for line in lines if line.get("request_id") == "order-17.a"]
+    assert sorted(line["event"] for line in about) == ["request", "study"], about
+    access = next(line for line in about if line["event"] == "request")
+    assert access["route"] == "/predict" and access["status"] == 200 and access["received"] > study.stat().st_size
+    assert {"time", "level", "event"} <= set.intersection(*(set(line) for line in lines)), lines
+    assert not any("Ivanov" in line for line in log)
+    assert not any(line.get("route") == "/health" for line in lines), "a monitor's requests at level info"
+
+
+def check_languages(url):
+    path = f"{url}/nothing"
+    english = requests.get(path, timeout=TIMEOUT)
+    russian = requests.get(path, headers={"Accept-Language": "ru-RU,ru;q=0.9,en;q=0.8"}, timeout=TIMEOUT)
+    assert english.headers["Content-Language"] == "en" and russian.headers["Content-Language"] == "ru"
+    assert english.headers["Vary"] == russian.headers["Vary"] == "Accept-Language"
+    assert english.json()["error_code"] == russian.json()["error_code"] == "not_found"
+    assert english.json()["error"].isascii() and english.json()["error"] in russian.json()["error"]
+    assert re.match(r"[А-Яа-яё ,]+\.", russian.json()["error"]), russian.json()
+
+
+def crowd(url, study, count):
+    """So many clients at once; waits until one of their studies runs and the others wait."""
+    pool = concurrent.futures.ThreadPoolExecutor(count)
+    answers = [pool.submit(predict, url, study) for _ in range(count)]
+
+    def standing():
+        now = metrics(url)
+        return now["ctclip_studies_waiting"].value(), now["ctclip_studies_running"].value()
+
+    wait_for(lambda: any(one.done() for one in answers) or standing() == (count - 1, 1), "a full queue")
+    return answers
+
+
+def check_stop(ctclip, study):
+    """Told to stop, it answers what it has accepted, /health until the end, and refuses what comes."""
+    service = serve(ctclip, "--queue", "8").__enter__()
+    answers = crowd(service.url, study, 8)
+    service.send(signal.SIGTERM)
+    wait_for(lambda: any("stopping" in line for line in service.log), "the line of a stop")
+    late = predict(service.url, study, {"Accept-Language": "ru"})
+    assert (late.status_code, late.json()["error_code"]) == (503, "shutting_down"), late.text
+    assert late.json()["error"].startswith("Сервис останавливается") and late.headers["Retry-After"]
+    status = service.wait()
+    assert [one.result().status_code for one in answers] == [200] * 8 and status == 0, status
+
+
+def check_deadline(ctclip, study):
+    """What is not answered by the deadline is answered with 503, and the exit status says so."""
+    service = serve(ctclip, "--queue", "8", "--stop-timeout", "0").__enter__()
+    answers = crowd(service.url, study, 8)
+    service.send(signal.SIGTERM)
+    status = service.wait()
+    codes = [one.result().status_code for one in answers]
+    assert set(codes) <= {200, 503} and codes.count(503) >= 4 and status == 1, (codes, status)
+    cut = next(one.result() for one in answers if one.result().status_code == 503)
+    assert cut.json()["error_code"] == "shutting_down" and cut.json()["request_id"], cut.text
+
+
+def check_manager(ctclip, folder):
+    """The datagrams of sd_notify: ready when the models are, at a reload, when it stops; the watchdog."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        path = str(folder / "notify")
+        manager.bind(path)
+        manager.settimeout(120)
+
+        def next_but_watchdog():
+            while (state := manager.recv(4096).decode()) == "WATCHDOG=1":
+                pass
+            return state
+
+        service = serve(ctclip, environment={"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "400000"})
+        with service:
+            assert next_but_watchdog().startswith("READY=1\nSTATUS="), "not ready"
+            assert manager.recv(4096) == b"WATCHDOG=1"
+            service.send(signal.SIGHUP)
+            assert re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=\d+", next_but_watchdog())
+            assert next_but_watchdog() == "READY=1"
+            wait_for(lambda: any("reloaded" in line for line in service.log), "the line of a reload")
+            assert requests.get(f"{service.url}/ready", timeout=TIMEOUT).status_code == 200, "SIGHUP ended it"
+        assert next_but_watchdog().startswith("STOPPING=1"), "not stopping"
+
+
+def check_ready(ctclip):
+    with serve(ctclip) as service:
+        assert requests.get(f"{service.url}/ready", timeout=TIMEOUT).json() == {"ready": True}
+    service = serve(ctclip, "--disk-reserve", str(2**60))
+    answer = requests.get(f"{service.address()}/ready", timeout=TIMEOUT)
+    wait_for(lambda: requests.get(f"{service.url}/ready", timeout=TIMEOUT).json()["reason"] == "disk_full",
+             "a full disk's reason")
+    service.stop()
+    assert answer.status_code == 503 and answer.json()["reason"] in ("starting", "disk_full"), answer.text
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def answered_in_the_end(url, study):
+    """A client with patience; every answer that it got on the way."""
+    seen = []
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline:
+        try:
+            seen.append(predict(url, study).status_code)
+        except requests.ConnectionError:  # nobody listens for a moment
+            time.sleep(0.1)
+            continue
+        if seen[-1] == 200:
+            break
+        time.sleep(0.1)
+    return seen
+
+
+def check_restart(ctclip, study):
+    """Restarted under load, twice: whoever asks again is answered, and nobody gets anything but 200, 429, 503."""
+    port = free_port()
+    command = [ctclip, "serve", "--models", MODELS, "--port", str(port), "--queue", "4"]
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        service = Service(command).__enter__()
+        clients = [pool.submit(answered_in_the_end, service.url, study) for _ in range(6)]
+        for _ in range(2):
+            wait_for(lambda: metrics(service.url)["ctclip_http_requests_in_flight"].value() > 1
+                     or all(one.done() for one in clients), "load")
+            assert service.stop() == 0, service.log
+            service = Service(command).__enter__()
+            clients += [pool.submit(answered_in_the_end, service.url, study) for _ in range(3)]
+        for one in clients:
+            seen = one.result()
+            assert seen and seen[-1] == 200 and set(seen) <= {200, 429, 503}, seen
+        assert service.stop() == 0
+
+
+def main():
+    ctclip = sys.argv[1]
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        study = make_study(ctclip, folder / "chest.zip")
+        with serve(ctclip, "--log-format", "json") as service:
+            check_metrics(service.url, study)
+            check_ids(service.url, study, service.log)
+            check_languages(service.url)
+        check_stop(ctclip, study)
+        check_deadline(ctclip, study)
+        check_manager(ctclip, folder)
+        check_ready(ctclip)
+        check_restart(ctclip, study)
+
+
+if __name__ == "__main__":
+    main()
