@@ -11,6 +11,7 @@
 
 #include "app/commands.h"
 #include "app/options.h"
+#include "app/reload_signal.h"
 #include "app/stop_signals.h"
 #include "base/log.h"
 #include "fusion/names.h"
@@ -24,7 +25,9 @@ namespace {
 struct ServeOptions {
   ModelOptions model;
   ServerOptions server;
-  double header_timeout = 30, idle_timeout = 60;  // seconds
+  // seconds
+  double header_timeout = 30, idle_timeout = 60, handshake_timeout = 10;
+  double body_timeout = 3600, study_timeout = 3600;
 };
 
 /// Every connection is a descriptor, and so is every upload; the usual soft limit is 1,024 in all.
@@ -62,6 +65,7 @@ class Loading {
 
 int serve(const ServeOptions& options) {
   block_stop_signals();
+  block_reload_signal();
   std::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit(options.server.connections);
   Server server(options.server);
@@ -70,10 +74,10 @@ int serve(const ServeOptions& options) {
     log().info("stopping: accepted studies are finished first; a second signal ends at once");
     server.stop();
   });
+  const ReloadSignal reload([&server] { server.reload(); });
   log().info(
-      "listening on http://{}:{}; for diagnostic support only, every result must be checked "
-      "by a radiologist",
-      options.server.host, server.port());
+      "listening on {}; for diagnostic support only, every result must be checked by a radiologist",
+      server.url());
   Loading loading(options, server);
   server.run();
   log().info("stopped");
@@ -86,25 +90,73 @@ int serve(const ServeOptions& options) {
   return EXIT_SUCCESS;
 }
 
-void add_limits(CLI::App& command, ServeOptions& options) {
+void add_bytes(CLI::App& command, const char* name, uint64_t& value, const char* meaning) {
+  command.add_option(name, value, meaning)->transform(CLI::AsSizeValue(false));
+}
+
+void add_seconds(CLI::App& command, const char* name, double& value, const char* meaning) {
+  command.add_option(name, value, meaning)->check(CLI::Range(0.001, 604'800.0));
+}
+
+void add_study_limits(CLI::App& command, Limits& limits) {
+  add_bytes(command, "--max-upload", limits.upload_bytes, "largest upload, bytes");
+  add_bytes(command, "--max-inflated", limits.inflated_bytes, "largest inflated study, bytes");
+  command.add_option("--max-ratio", limits.ratio, "times its size that an archive may inflate to")
+      ->check(CLI::Range(2, 10'000));
+  command.add_option("--max-entries", limits.entries, "files in an archive or folder")
+      ->check(CLI::Range(1, 10'000'000));
+  command.add_option("--max-depth", limits.depth, "folders inside one another")
+      ->check(CLI::Range(1, 1'000));
+  add_bytes(command, "--max-dicom-header", limits.header_bytes,
+            "bytes of one DICOM file before its pixel data");
+  command.add_option("--min-slices", limits.min_slices, "valid slices that a series needs")
+      ->check(CLI::Range(20, 5'000));
+  command.add_option("--max-slices", limits.max_slices, "slices of a series or NIfTI volume")
+      ->check(CLI::Range(20, 100'000));
+  command.add_option("--max-matrix", limits.max_matrix, "rows or columns of an image")
+      ->check(CLI::Range(64, 32'768));
+  command.add_option("--max-voxels", limits.max_voxels, "voxels of a volume, 4 bytes each")
+      ->check(CLI::Range(int64_t{1} << 20, int64_t{1} << 34));
+}
+
+void add_service_limits(CLI::App& command, ServeOptions& options) {
   ServerOptions& server = options.server;
-  command.add_option("--max-upload", server.limits.upload_bytes, "largest upload, bytes")
-      ->transform(CLI::AsSizeValue(false));
-  command
-      .add_option("--max-inflated", server.limits.inflated_bytes, "largest inflated study, bytes")
-      ->transform(CLI::AsSizeValue(false));
   command.add_option("--max-connections", server.connections, "open connections")
       ->check(CLI::Range(1, 100'000));
-  command.add_option("--header-timeout", options.header_timeout, "seconds for a request's header")
-      ->check(CLI::Range(0.1, 3600.0));
-  command.add_option("--idle-timeout", options.idle_timeout, "seconds without a byte")
-      ->check(CLI::Range(0.1, 3600.0));
   command
-      .add_option("--min-upload-rate", server.upload_rate,
-                  "bytes per second that an upload may not stay below")
-      ->transform(CLI::AsSizeValue(false));
-  command.add_option("--disk-reserve", server.disk_reserve, "bytes of disk that stay free")
-      ->transform(CLI::AsSizeValue(false));
+      .add_option("--client-connections", server.client_connections,
+                  "open connections of one address; 0 for no such limit")
+      ->check(CLI::Range(0, 100'000));
+  command
+      .add_option("--client-studies", server.client_studies,
+                  "studies of one API key or address at once; 0 for no such limit")
+      ->check(CLI::Range(0, 100'000));
+  add_seconds(command, "--handshake-timeout", options.handshake_timeout, "seconds for TLS' own");
+  add_seconds(command, "--header-timeout", options.header_timeout,
+              "seconds for a request's header");
+  add_seconds(command, "--body-timeout", options.body_timeout, "seconds for an upload");
+  add_seconds(command, "--idle-timeout", options.idle_timeout, "seconds without a byte");
+  add_bytes(command, "--min-upload-rate", server.upload_rate,
+            "bytes per second that an upload may not stay below");
+  add_seconds(command, "--study-timeout", options.study_timeout, "seconds to answer a study in");
+  add_bytes(command, "--disk-reserve", server.disk_reserve, "bytes of disk that stay free");
+}
+
+void add_access(CLI::App& command, ServerOptions& server) {
+  command.add_option("--api-keys", server.api_keys,
+                     "file of `ctclip keys`: who may ask; without it, whoever reaches the port");
+  CLI::Option* certificate = command.add_option(
+      "--tls-certificate", server.tls_certificate,
+      "PEM file, the chain behind the certificate: the service speaks HTTPS alone");
+  CLI::Option* key =
+      command.add_option("--tls-key", server.tls_key, "its private key, PEM, no passphrase");
+  certificate->needs(key);
+  key->needs(certificate);
+  command
+      .add_option("--cors-origin", server.cors_origins,
+                  "origin whose pages may use the service, as https://viewer.example.org; can be "
+                  "repeated, or separated by commas")
+      ->delimiter(',');
 }
 
 /// A service takes its options from the environment, too: "--max-upload" is CTCLIP_MAX_UPLOAD.
@@ -132,9 +184,11 @@ void add_serve(CLI::App& app, Action& action) {
       "folder for uploads, of this process alone; default: a private one in TMPDIR");
   command->add_flag("--any-anatomy", server.any_anatomy,
                     "leave out the lungs check of every study, and say so in its warnings");
-  add_limits(*command, *options);
+  add_access(*command, server);
+  add_study_limits(*command, server.limits);
+  add_service_limits(*command, *options);
   for (CLI::Option* option : command->get_options()) {
-    option->capture_default_str();
+    if (option->get_name() != "--cors-origin") option->capture_default_str();  // a list of none
     if (option->get_name() != "--help") option->envname(variable_of(option->get_name()));
   }
   command->callback([options, &action] {
@@ -143,6 +197,9 @@ void add_serve(CLI::App& app, Action& action) {
     };
     options->server.header_timeout = milliseconds(options->header_timeout);
     options->server.idle_timeout = milliseconds(options->idle_timeout);
+    options->server.handshake_timeout = milliseconds(options->handshake_timeout);
+    options->server.body_timeout = milliseconds(options->body_timeout);
+    options->server.study_time = milliseconds(options->study_timeout);
     action = [options] { return serve(*options); };
   });
 }

@@ -61,6 +61,13 @@ enum class Code {
   usage,
   bad_model,
   internal,
+  unauthenticated,
+  forbidden,
+  upload_too_slow,
+  nested_too_deep,
+  study_timeout,
+  client_limit,
+  too_many_attempts,
 };
 
 struct CodeInfo {

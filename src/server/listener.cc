@@ -6,12 +6,17 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
 #include <chrono>
 #include <string>
 #include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "server/reply.h"
+#include "server/transport.h"
+#include "server/wire.h"
 
 namespace ctclip {
 namespace {
@@ -19,6 +24,8 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
+
+constexpr std::chrono::seconds kGoodbye{5};
 
 /// The first address of the host's that can be bound.
 tcp::acceptor listen(asio::io_context& context, const std::string& host, uint16_t port) {
@@ -38,6 +45,23 @@ tcp::acceptor listen(asio::io_context& context, const std::string& host, uint16_
   }
   throw Error(Code::usage, "Cannot listen on " + host + " port " + std::to_string(port) + ": " +
                                error.message() + ".");
+}
+
+/// Tells a client why there is no connection for it. Under TLS it is only closed: a handshake is
+/// more work than what is refused.
+asio::awaitable<void> refuse_connection(asio::ip::tcp::socket socket, Service& service, Error why) {
+  Transport stream(std::move(socket), nullptr);
+  stream.expires_after(kGoodbye);
+  if (service.tls == nullptr) {
+    Reply reply = failure_reply(why, 0, kGoodbye);
+    add_security_headers(reply, false);
+    auto message = to_http(std::move(reply), 11, false, false);
+    const auto [failed, count] = co_await boost::beast::async_write(
+        stream, std::move(message), asio::as_tuple(asio::use_awaitable));
+    if (failed) co_return;
+  }
+  co_await stream.end_sending();
+  while (!co_await stream.discard_some()) continue;
 }
 
 }  // namespace
@@ -71,13 +95,28 @@ void Listener::serve(tcp::socket socket) {
   socket.set_option(tcp::no_delay(true), ignored);
   socket.set_option(asio::socket_base::keep_alive(true), ignored);
   const asio::any_io_executor strand = socket.get_executor();
+  const tcp::endpoint other = socket.remote_endpoint(ignored);
+  Peer peer = peer_of(other.address());
+  auto slot = service_.client_connections.take(peer.client);
   const bool full =
       service_.connections.size() >= static_cast<std::size_t>(service_.options.connections);
-  if (full && !service_.connections.drop_idlest()) {
-    asio::co_spawn(strand, refuse_connection(std::move(socket)), asio::detached);
+  if (!slot) {
+    refuse(std::move(socket), Error(Code::client_limit,
+                                    "Too many connections of this address are "
+                                    "open; close some."));
+  } else if (full && !service_.connections.drop_idlest()) {
+    refuse(std::move(socket),
+           Error(Code::too_many_connections, "Too many connections are open; try again later."));
   } else {
-    asio::co_spawn(strand, serve_connection(std::move(socket), service_), asio::detached);
+    asio::co_spawn(
+        strand, serve_connection({std::move(socket), std::move(peer), *std::move(slot)}, service_),
+        asio::detached);
   }
+}
+
+void Listener::refuse(tcp::socket socket, const Error& why) {
+  const asio::any_io_executor strand = socket.get_executor();
+  asio::co_spawn(strand, refuse_connection(std::move(socket), service_, why), asio::detached);
 }
 
 }  // namespace ctclip

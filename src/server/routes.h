@@ -26,6 +26,7 @@ void require_allowed(Route route, std::string_view method);
 std::chrono::seconds retry_after(Code code, const Jobs& jobs);
 
 /// The answers that need no body of a request: page, health, ready, openapi.
-Reply answer_get(Route route, const Jobs& jobs, std::string_view accept);
+/// `keys`: whether keys are in force, which the page then asks for.
+Reply answer_get(Route route, const Jobs& jobs, std::string_view accept, bool keys);
 
 }  // namespace ctclip

@@ -1,14 +1,18 @@
 #include "server/server.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
 #include "base/log.h"
 #include "server/connections.h"
 #include "server/jobs.h"
@@ -31,14 +35,31 @@ class Server::Impl {
   explicit Impl(ServerOptions options)
       : options_(std::move(options)),
         spool_(options_.spool, options_.disk_reserve),
-        jobs_(options_.jobs, options_.queue),
+        jobs_(options_.jobs, options_.queue, Jobs::kLease, options_.study_time),
+        gate_(options_.api_keys),
+        client_connections_(options_.client_connections),
+        client_studies_(options_.client_studies),
+        cors_(options_.cors_origins),
+        tls_(open_tls(options_)),
         disk_(kDiskThreads),
-        service_{options_, spool_, jobs_, connections_, disk_},
+        service_{
+            options_,        spool_, jobs_,     connections_, disk_, gate_, client_connections_,
+            client_studies_, cors_,  tls_.get()},
         listener_(context_, service_) {
     listener_.start();
+    if (!gate_.has_keys() && !listener_.on_loopback()) {
+      log().warn(
+          "other machines may reach this service, and it asks nobody for a key: --api-keys "
+          "names those who may use it");
+    }
   }
 
   uint16_t port() const { return listener_.port(); }
+  std::string url() const {
+    const bool bare_v6 = options_.host.find(':') != std::string::npos;
+    return fmt::format("{}://{}:{}", tls_ ? "https" : "http",
+                       bare_v6 ? "[" + options_.host + "]" : options_.host, port());
+  }
   Jobs& jobs() { return jobs_; }
 
   void run() {
@@ -67,7 +88,26 @@ class Server::Impl {
     stopped_.notify_all();
   }
 
+  void reload() {
+    if (gate_.has_keys()) reload("API keys", [this] { gate_.reload(); });
+    if (tls_) reload("TLS certificate and key", [this] { tls_->reload(); });
+  }
+
  private:
+  static std::unique_ptr<Tls> open_tls(const ServerOptions& options) {
+    if (options.tls_certificate.empty() && options.tls_key.empty()) return nullptr;
+    return std::make_unique<Tls>(options.tls_certificate, options.tls_key);
+  }
+
+  static void reload(std::string_view what, const std::function<void()>& take_up) {
+    try {
+      take_up();
+      log().info("{}: loaded again", what);
+    } catch (const Error& error) {
+      log().error("{}: the old ones stay in force: {}", what, error.what());
+    }
+  }
+
   void wait_for_stop() {
     std::unique_lock lock(mutex_);
     stopped_.wait(lock, [this] { return service_.stopping.load(); });
@@ -77,6 +117,10 @@ class Server::Impl {
   Spool spool_;
   Jobs jobs_;
   Connections connections_;
+  Gate gate_;
+  Quota client_connections_, client_studies_;
+  const Cors cors_;
+  const std::unique_ptr<Tls> tls_;
   boost::asio::thread_pool disk_;
   Service service_;
   boost::asio::io_context context_;
@@ -94,5 +138,7 @@ void Server::set_analyser(std::shared_ptr<const Analyser> analyser) {
 }
 void Server::run() { impl_->run(); }
 void Server::stop() { impl_->stop(); }
+void Server::reload() { impl_->reload(); }
+std::string Server::url() const { return impl_->url(); }
 
 }  // namespace ctclip

@@ -113,6 +113,10 @@ void check_size(const NiftiHeader& header, const std::filesystem::path& path,
   if (error || claimed / kLargestRatio > held) {
     throw Error(Code::damaged_nifti, fmt::format("{}, more than the file can hold.", size));
   }
+  if (claimed > Limits::kHarmless && claimed / limits.ratio > held) {
+    throw Error(Code::inflated_too_large,
+                fmt::format("{}, which is more than {} times the file.", size, limits.ratio));
+  }
 }
 
 bool is_step(const Vec3& axis) {
