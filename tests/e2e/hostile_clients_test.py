@@ -61,9 +61,9 @@ def median_of_health(url, times=60):
 
 
 def limit_of_health(url):
-    """50 ms; where the machine is too busy to answer an idle service's /health quickly, 20 times what that took."""
+    """50 ms; where the machine is too busy to answer an idle service's /health quickly, five times what that took."""
     quiet = median_of_health(url)
-    return HEALTH_SECONDS if quiet < QUIET_SECONDS else max(HEALTH_SECONDS, 20 * quiet)
+    return HEALTH_SECONDS if quiet < QUIET_SECONDS else max(HEALTH_SECONDS, 5 * quiet)
 
 
 class Tricklers(threading.Thread):
@@ -71,7 +71,7 @@ class Tricklers(threading.Thread):
 
     def __init__(self, url, count):
         super().__init__(daemon=True)
-        self._url, self._stop = url, threading.Event()
+        self._url, self._ended = url, threading.Event()
         self._clients = [self._begin(number) for number in range(count)]
         self.again = 0
         self.start()
@@ -82,7 +82,7 @@ class Tricklers(threading.Thread):
         return client
 
     def run(self):
-        while not self._stop.wait(1):
+        while not self._ended.wait(1):
             for number, client in enumerate(self._clients):
                 try:
                     client.send(b"x")
@@ -92,7 +92,7 @@ class Tricklers(threading.Thread):
                     self.again += 1
 
     def end(self):
-        self._stop.set()
+        self._ended.set()
         self.join()
         for client in self._clients:
             client.close()
