@@ -15,7 +15,10 @@ HEAD = """<!-- Made by scripts/make_api_docs.py from openapi.json; change that f
 {summary}
 
 [openapi.json](openapi.json) is the same for programs (OpenAPI {openapi}); the service gives it away at `GET /openapi.json`. Any other
-path is 404, any other method 405 with `Allow`, both with a [Failure](#failure). HEAD is answered wherever GET is. How to use it: [English](en/user-guide.md), [по-русски](ru/user-guide.md).
+path is 404, any other method 405 with `Allow`, both with a [Failure](#failure). HEAD is answered wherever GET is.
+
+Where the service has a file of API keys (`ctclip serve --api-keys`), a request carries one as `Authorization: Bearer KEY` or
+`X-API-Key: KEY`. How to use it: [English](en/user-guide.md), [по-русски](ru/user-guide.md).
 
 > **Warning.** {description}
 
@@ -98,13 +101,21 @@ def responses(document, operation):
     return table(["status", "when", "body", "headers"], rows)
 
 
+def scope(operation):
+    """What an operation asks of a key."""
+    asked = [roles for one in operation.get("security", []) for roles in one.values()]
+    if not asked:
+        return ""
+    return f"Where API keys are in force: a key with the scope `{asked[0][0]}` or `admin`.\n\n"
+
+
 def routes(document):
     text = ""
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             paragraphs = [operation["summary"], operation.get("description")]
             text += f"## {method.upper()} {path}\n\n" + "".join(f"{one}\n\n" for one in paragraphs if one)
-            text += body(operation) + parameters(operation) + responses(document, operation)
+            text += scope(operation) + body(operation) + parameters(operation) + responses(document, operation)
     return text
 
 

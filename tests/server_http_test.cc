@@ -464,7 +464,32 @@ TEST_F(ServerTest, EndsAHeaderAndAnUploadThatTrickle) {
   });
   EXPECT_TRUE(ended);
   EXPECT_EQ(header.receive().status, 0);
-  EXPECT_EQ(body.receive().status, 0);
+  const HttpResponse slow = body.receive();
+  EXPECT_EQ(slow.status, 408);
+  EXPECT_EQ(slow.error_code(), "upload_too_slow");
+}
+
+TEST_F(ServerTest, EndsAnUploadThatTakesTooLong) {
+  options_.body_timeout = 300ms;
+  start();
+  HttpClient body = client();
+  body.send(begun(post(form(std::string(100'000, 'z')))));
+  EXPECT_TRUE(within(30s, [&] {
+    body.send("z");
+    std::this_thread::sleep_for(20ms);
+    return body.anything_within(0);
+  }));
+  EXPECT_EQ(body.receive().error_code(), "upload_too_slow");
+  EXPECT_TRUE(within(30s, [&] { return spooled() == 0; }));
+}
+
+TEST_F(ServerTest, EndsAStudyThatTakesTooLong) {
+  options_.study_time = 100ms;
+  analyser_->mode = Mode::gated;
+  start();
+  expect_refusal(post(form("PK")), 422, "study_timeout");
+  analyser_->mode = Mode::quick;
+  EXPECT_EQ(ask(post(form("PK"))).status, 200);
 }
 
 TEST_F(ServerTest, RefusesBeyondTheQueueBeforeTheUpload) {

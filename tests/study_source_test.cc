@@ -183,6 +183,38 @@ TEST(ZipSource, RefusesABombByItsDirectory) {
   EXPECT_EQ(code_of_opening(dir.path() / "bomb.zip", limits), "no error");
 }
 
+// A phantom's study may deflate to nothing; what would inflate to gigabytes must bring some bytes.
+TEST(ZipSource, RefusesABombByItsRatio) {
+  TempDir dir;
+  const std::string zeros(Limits::kHarmless / 2, '\0');
+  write_zip(dir.path() / "harmless.zip", {{"1", zeros}, {"2", zeros}});
+  EXPECT_EQ(code_of_opening(dir.path() / "harmless.zip"), "no error");
+  write_zip(dir.path() / "bomb.zip", {{"1", zeros}, {"2", zeros}, {"3", "one more"}});
+  EXPECT_EQ(code_of_opening(dir.path() / "bomb.zip"), "inflated_too_large");
+  Limits limits;
+  limits.ratio = 2'000;
+  EXPECT_EQ(code_of_opening(dir.path() / "bomb.zip", limits), "no error");
+}
+
+TEST(OpenSource, RefusesFoldersThatLieTooDeep) {
+  TempDir dir;
+  const auto nested = [](int depth) {
+    std::string path;
+    for (int i = 0; i < depth; ++i) path += "d/";
+    return path;
+  };
+  const int most = Limits().depth;
+  write_zip(dir.path() / "most.zip", {{nested(most) + "1", "one"}});
+  EXPECT_EQ(code_of_opening(dir.path() / "most.zip"), "no error");
+  write_zip(dir.path() / "more.zip", {{nested(most + 1) + "1", "one"}});
+  EXPECT_EQ(code_of_opening(dir.path() / "more.zip"), "nested_too_deep");
+  std::filesystem::create_directories(dir.path() / "folder" / nested(most));
+  EXPECT_EQ(code_of_opening(dir.path() / "folder"), "no error");
+  std::filesystem::create_directories(dir.path() / "folder" / nested(most + 1));
+  write_file(dir.path() / "folder" / nested(most + 1) / "1", "one");
+  EXPECT_EQ(code_of_opening(dir.path() / "folder"), "nested_too_deep");
+}
+
 TEST(ZipSource, CatchesALieOfTheDirectoryWhileInflating) {
   TempDir dir;
   write_zip(dir.path() / "bomb.zip", {{"zeros", std::string(3'000'000, '\0')}});

@@ -124,6 +124,12 @@ void add_answering_options(CLI::App& command, BatchCommand& options) {
   command.add_option("--api-url", options.service.url,
                      "Service to ask, for example http://localhost:8000; without it studies are "
                      "answered in this process, by --models");
+  command
+      .add_option(
+          "--api-key", options.service.api_key,
+          "Key that the service asks for; better by the variable, since others see a command "
+          "line")
+      ->envname("CTCLIP_API_KEY");
   add_model_options(command, options.model);
   command
       .add_option("--jobs", options.jobs,
@@ -190,7 +196,9 @@ void add_batch(CLI::App& app, Action& action) {
   command->add_flag("--details", options->details, "Add a column for every probability");
   add_answering_options(*command, *options);
   add_going_on_options(*command, *options);
-  for (CLI::Option* option : command->get_options()) option->capture_default_str();
+  for (CLI::Option* option : command->get_options()) {
+    if (option->get_name() != "--api-key") option->capture_default_str();
+  }
   command->footer(std::string(kWarningEnglish));
   command->require_subcommand(0, 1);
   command->callback([options, command, input, output, &action] {

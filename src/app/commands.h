@@ -16,6 +16,7 @@ void add_export(CLI::App& app, Action& action);
 void add_fusion(CLI::App& app, Action& action);
 void add_models(CLI::App& app, Action& action);
 void add_phantom(CLI::App& app, Action& action);
+void add_keys(CLI::App& app, Action& action);
 void add_serve(CLI::App& app, Action& action);
 void add_batch(CLI::App& app, Action& action);
 

@@ -39,6 +39,7 @@ int main(int argc, char** argv) {
   ctclip::app::add_models(app, action);
   ctclip::app::add_phantom(app, action);
   ctclip::app::add_serve(app, action);
+  ctclip::app::add_keys(app, action);
   ctclip::app::add_batch(app, action);
   try {
     app.parse(argc, argv);

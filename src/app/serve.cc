@@ -30,8 +30,9 @@ namespace {
 struct ServeOptions {
   ModelOptions model;
   ServerOptions server;
-  double header_timeout = 30, idle_timeout = 60, stop_timeout = 840;  // seconds
-  double read_timeout = 300;                                          // seconds
+  // seconds
+  double header_timeout = 30, idle_timeout = 60, handshake_timeout = 10;
+  double body_timeout = 3600, read_timeout = 300, study_timeout = 3600, stop_timeout = 840;
   uint64_t read_memory = 0;
   LogOptions log;
 };
@@ -84,11 +85,13 @@ class Loading {
 
 constexpr std::chrono::seconds kAliveWithin{5};  ///< a loaded machine is no reason to restart
 
-void say_where(const std::string& host, uint16_t port) {
-  log_event(spdlog::level::info, "listening", {{"host", host}, {"port", port}},
-            fmt::format("listening on http://{}:{}; for diagnostic support only, every result must "
-                        "be checked by a radiologist",
-                        host, port));
+void say_where(const Server& server, const std::string& host) {
+  log_event(
+      spdlog::level::info, "listening",
+      {{"host", host}, {"port", server.port()}, {"url", server.url()}},
+      fmt::format("listening on {}; for diagnostic support only, every result must be checked "
+                  "by a radiologist",
+                  server.url()));
 }
 
 int serve(const ServeOptions& options) {
@@ -100,6 +103,7 @@ int serve(const ServeOptions& options) {
   Server server(options.server);
   ServiceManager manager;
   Reload reload;
+  for (auto& [what, read] : server.rereads()) reload.on_hangup(what, read);
   const StopSignals signals(
       [&](int received) {
         if (received == 2) std::_Exit(kTerminated);
@@ -109,7 +113,7 @@ int serve(const ServeOptions& options) {
         server.stop();
       },
       [&] { manager.reloading([&] { reload.run(); }); });
-  say_where(options.server.host, server.port());
+  say_where(server, options.server.host);
   Loading loading(options, server, manager);
   manager.watch([&server] { return server.responsive(kAliveWithin); });
   const std::size_t cut_off = server.run();
@@ -125,37 +129,81 @@ int serve(const ServeOptions& options) {
   return status;
 }
 
-void add_limits(CLI::App& command, ServeOptions& options) {
+void add_bytes(CLI::App& command, const char* name, uint64_t& value, const char* meaning) {
+  command.add_option(name, value, meaning)->transform(CLI::AsSizeValue(false));
+}
+
+void add_seconds(CLI::App& command, const char* name, double& value, const char* meaning) {
+  command.add_option(name, value, meaning)->check(CLI::Range(0.001, 604'800.0));
+}
+
+void add_study_limits(CLI::App& command, Limits& limits) {
+  add_bytes(command, "--max-upload", limits.upload_bytes, "largest upload, bytes");
+  add_bytes(command, "--max-inflated", limits.inflated_bytes, "largest inflated study, bytes");
+  command.add_option("--max-ratio", limits.ratio, "times its size that an archive may inflate to")
+      ->check(CLI::Range(2, 10'000));
+  command.add_option("--max-entries", limits.entries, "files in an archive or folder")
+      ->check(CLI::Range(1, 10'000'000));
+  command.add_option("--max-depth", limits.depth, "folders inside one another")
+      ->check(CLI::Range(1, 1'000));
+  add_bytes(command, "--max-dicom-header", limits.header_bytes,
+            "bytes of one DICOM file before its pixel data");
+  command.add_option("--min-slices", limits.min_slices, "valid slices that a series needs")
+      ->check(CLI::Range(20, 5'000));
+  command.add_option("--max-slices", limits.max_slices, "slices of a series or NIfTI volume")
+      ->check(CLI::Range(20, 100'000));
+  command.add_option("--max-matrix", limits.max_matrix, "rows or columns of an image")
+      ->check(CLI::Range(64, 32'768));
+  command.add_option("--max-voxels", limits.max_voxels, "voxels of a volume, 4 bytes each")
+      ->check(CLI::Range(int64_t{1} << 20, int64_t{1} << 34));
+}
+
+void add_service_limits(CLI::App& command, ServeOptions& options) {
   ServerOptions& server = options.server;
-  command.add_option("--max-upload", server.limits.upload_bytes, "largest upload, bytes")
-      ->transform(CLI::AsSizeValue(false));
-  command
-      .add_option("--max-inflated", server.limits.inflated_bytes, "largest inflated study, bytes")
-      ->transform(CLI::AsSizeValue(false));
   command.add_option("--max-connections", server.connections, "open connections")
       ->check(CLI::Range(1, 100'000));
-  command.add_option("--header-timeout", options.header_timeout, "seconds for a request's header")
-      ->check(CLI::Range(0.1, 3600.0));
-  command.add_option("--idle-timeout", options.idle_timeout, "seconds without a byte")
-      ->check(CLI::Range(0.1, 3600.0));
   command
-      .add_option("--min-upload-rate", server.upload_rate,
-                  "bytes per second that an upload may not stay below")
-      ->transform(CLI::AsSizeValue(false));
+      .add_option("--client-connections", server.client_connections,
+                  "open connections of one address; 0 for no such limit")
+      ->check(CLI::Range(0, 100'000));
   command
-      .add_option("--read-timeout", options.read_timeout,
-                  "seconds for reading a study, in a process of its own; 422 beyond")
-      ->check(CLI::Range(0.1, 86'400.0));
-  command
-      .add_option("--read-memory", options.read_memory,
-                  "bytes of memory for the same; 0: what the largest study within the limits takes")
-      ->transform(CLI::AsSizeValue(false));
+      .add_option("--client-studies", server.client_studies,
+                  "studies of one API key or address at once; 0 for no such limit")
+      ->check(CLI::Range(0, 100'000));
+  add_seconds(command, "--handshake-timeout", options.handshake_timeout, "seconds for TLS' own");
+  add_seconds(command, "--header-timeout", options.header_timeout,
+              "seconds for a request's header");
+  add_seconds(command, "--body-timeout", options.body_timeout, "seconds for an upload");
+  add_seconds(command, "--idle-timeout", options.idle_timeout, "seconds without a byte");
+  add_bytes(command, "--min-upload-rate", server.upload_rate,
+            "bytes per second that an upload may not stay below");
+  add_seconds(command, "--read-timeout", options.read_timeout,
+              "seconds for reading a study, in a process of its own");
+  add_bytes(command, "--read-memory", options.read_memory,
+            "bytes of memory for the same; 0: what the largest study within the limits takes");
+  add_seconds(command, "--study-timeout", options.study_timeout, "seconds to answer a study in");
   command
       .add_option("--stop-timeout", options.stop_timeout,
                   "seconds for accepted studies once it is told to stop; 503 to the rest")
-      ->check(CLI::Range(0.0, 86'400.0));
-  command.add_option("--disk-reserve", server.disk_reserve, "bytes of disk that stay free")
-      ->transform(CLI::AsSizeValue(false));
+      ->check(CLI::Range(0.0, 604'800.0));
+  add_bytes(command, "--disk-reserve", server.disk_reserve, "bytes of disk that stay free");
+}
+
+void add_access(CLI::App& command, ServerOptions& server) {
+  command.add_option("--api-keys", server.api_keys,
+                     "file of `ctclip keys`: who may ask; without it, whoever reaches the port");
+  CLI::Option* certificate = command.add_option(
+      "--tls-certificate", server.tls_certificate,
+      "PEM file, the chain behind the certificate: the service speaks HTTPS alone");
+  CLI::Option* key =
+      command.add_option("--tls-key", server.tls_key, "its private key, PEM, no passphrase");
+  certificate->needs(key);
+  key->needs(certificate);
+  command
+      .add_option("--cors-origin", server.cors_origins,
+                  "origin whose pages may use the service, as https://viewer.example.org; can be "
+                  "repeated, or separated by commas")
+      ->delimiter(',');
 }
 
 /// A service takes its options from the environment, too: "--max-upload" is CTCLIP_MAX_UPLOAD.
@@ -186,10 +234,12 @@ void add_serve(CLI::App& app, Action& action) {
       "folder for uploads, of this process alone; default: a private one in TMPDIR");
   command->add_flag("--any-anatomy", server.any_anatomy,
                     "leave out the lungs check of every study, and say so in its warnings");
-  add_limits(*command, *options);
+  add_access(*command, server);
+  add_study_limits(*command, server.limits);
+  add_service_limits(*command, *options);
   add_log_options(*command, options->log);
   for (CLI::Option* option : command->get_options()) {
-    option->capture_default_str();
+    if (option->get_name() != "--cors-origin") option->capture_default_str();  // a list of none
     if (option->get_name() != "--help") option->envname(variable_of(option->get_name()));
   }
   command->callback([options, &action] {
@@ -198,6 +248,9 @@ void add_serve(CLI::App& app, Action& action) {
     };
     options->server.header_timeout = milliseconds(options->header_timeout);
     options->server.idle_timeout = milliseconds(options->idle_timeout);
+    options->server.handshake_timeout = milliseconds(options->handshake_timeout);
+    options->server.body_timeout = milliseconds(options->body_timeout);
+    options->server.study_time = milliseconds(options->study_timeout);
     options->server.stop_timeout = milliseconds(options->stop_timeout);
     action = [options] { return serve(*options); };
   });

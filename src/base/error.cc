@@ -27,7 +27,7 @@ constexpr std::array kCodes = {
     CodeInfo{Code::upload_too_large, "upload_too_large", Fault::too_large,
              "the upload has more bytes than the limit"},
     CodeInfo{Code::inflated_too_large, "inflated_too_large", Fault::too_large,
-             "the archive inflates to more bytes than the limit"},
+             "the archive inflates to more bytes than the limit, or to too many times its size"},
     CodeInfo{Code::too_many_entries, "too_many_entries", Fault::too_large,
              "the archive or folder has more files than the limit"},
     CodeInfo{Code::too_many_slices, "too_many_slices", Fault::too_large,
@@ -77,6 +77,20 @@ constexpr std::array kCodes = {
              "reading the study takes more memory than the service gives a study"},
     CodeInfo{Code::read_timeout, "read_timeout", Fault::unprocessable,
              "reading the study takes longer than the service gives a study"},
+    CodeInfo{Code::unauthenticated, "unauthenticated", Fault::bad_request,
+             "no API key came with the request, or one that is not known"},
+    CodeInfo{Code::forbidden, "forbidden", Fault::bad_request,
+             "the API key does not have the scope that this needs"},
+    CodeInfo{Code::upload_too_slow, "upload_too_slow", Fault::bad_request,
+             "the upload stayed below the least rate, or took longer than the limit"},
+    CodeInfo{Code::nested_too_deep, "nested_too_deep", Fault::too_large,
+             "folders lie inside one another deeper than the limit"},
+    CodeInfo{Code::study_timeout, "study_timeout", Fault::unprocessable,
+             "the study took longer than the limit"},
+    CodeInfo{Code::client_limit, "client_limit", Fault::busy,
+             "this client has as many studies or connections as one client may have"},
+    CodeInfo{Code::too_many_attempts, "too_many_attempts", Fault::busy,
+             "too many wrong API keys came from this address"},
 };
 
 constexpr bool in_order() {
@@ -86,7 +100,7 @@ constexpr bool in_order() {
   return true;
 }
 static_assert(in_order(), "kCodes stands in the order of Code");
-static_assert(kCodes.size() == static_cast<std::size_t>(Code::read_timeout) + 1);
+static_assert(kCodes.size() == static_cast<std::size_t>(Code::too_many_attempts) + 1);
 
 }  // namespace
 

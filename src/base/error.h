@@ -64,6 +64,13 @@ enum class Code {
   read_crashed,
   read_out_of_memory,
   read_timeout,
+  unauthenticated,
+  forbidden,
+  upload_too_slow,
+  nested_too_deep,
+  study_timeout,
+  client_limit,
+  too_many_attempts,
 };
 
 struct CodeInfo {

@@ -1,11 +1,21 @@
 #include "base/watch.h"
 
+#include <fmt/format.h>
+
 #include "base/error.h"
 
 namespace ctclip {
 
+void Watch::end_after(std::chrono::milliseconds time) {
+  time_ = time;
+  end_ = std::chrono::steady_clock::now() + time;
+}
+
 void Watch::check() const {
   if (stop_.stop_requested()) throw Error(Code::cancelled, "The study was cancelled.");
+  if (std::chrono::steady_clock::now() < end_) return;
+  throw Error(Code::study_timeout, fmt::format("The study took longer than {:g} s.",
+                                               std::chrono::duration<double>(time_).count()));
 }
 
 void Watch::advance(int64_t done, int64_t total) {

@@ -24,6 +24,9 @@ class Watch {
   explicit Watch(std::stop_token stop, Listener listener = {})
       : stop_(std::move(stop)), listener_(std::move(listener)) {}
 
+  /// From now on, `check` throws Error{study_timeout} once this time has passed. Before any stage.
+  void end_after(std::chrono::milliseconds time);
+
   /// Throws Error{cancelled} once a stop was requested. Cheap: call it for every slice and every
   /// layer.
   void check() const;
@@ -53,6 +56,8 @@ class Watch {
  private:
   std::stop_token stop_;
   Listener listener_;
+  std::chrono::milliseconds time_{0};
+  std::chrono::steady_clock::time_point end_ = std::chrono::steady_clock::time_point::max();
   mutable std::mutex mutex_;
   std::string name_;
   int64_t done_ = 0;

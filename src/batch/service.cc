@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/error.h"
@@ -57,6 +58,20 @@ void set_up_curl() {
 struct FreeCurl {
   void operator()(CURL* curl) const { curl_easy_cleanup(curl); }
 };
+struct FreeHeaders {
+  void operator()(curl_slist* headers) const { curl_slist_free_all(headers); }
+};
+using Headers = std::unique_ptr<curl_slist, FreeHeaders>;
+
+/// A key goes into a header, so it must not be able to end it.
+Headers headers_with(const std::string& api_key) {
+  if (api_key.empty()) return nullptr;
+  if (!std::all_of(api_key.begin(), api_key.end(), [](char c) { return c > ' ' && c < 127; })) {
+    throw Error(Code::usage, "--api-key: expected a key of printable characters without blanks");
+  }
+  return Headers(curl_slist_append(nullptr, ("Authorization: Bearer " + api_key).c_str()));
+}
+
 struct FreeForm {
   void operator()(curl_mime* form) const { curl_mime_free(form); }
 };
@@ -78,7 +93,8 @@ Reply no_answer(Reply::Kind kind, const std::string& code, const std::string& er
 
 class Service : public Backend {
  public:
-  explicit Service(const ServiceOptions& options) : options_(options), url_(predict_url(options)) {
+  explicit Service(const ServiceOptions& options)
+      : options_(options), url_(predict_url(options)), headers_(headers_with(options.api_key)) {
     set_up_curl();
     curl_.reset(curl_easy_init());
     if (!curl_) throw Error(Code::internal, "libcurl cannot be set up");
@@ -114,6 +130,7 @@ class Service : public Backend {
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_for_stop);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &stop);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "ctclip-batch/" CTCLIP_VERSION);
+    if (headers_) curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers_.get());
     if (!options_.ca_bundle.empty()) {
       curl_easy_setopt(curl, CURLOPT_CAINFO, options_.ca_bundle.c_str());
     }
@@ -174,6 +191,7 @@ class Service : public Backend {
 
   ServiceOptions options_;
   std::string url_;
+  Headers headers_;
   std::unique_ptr<CURL, FreeCurl> curl_;
 };
 
@@ -206,7 +224,7 @@ std::string shown_url(const std::string& text) {
 
 Reply reply_of(long status, std::string_view body,
                std::optional<std::chrono::seconds> retry_after) {
-  constexpr std::array<long, 4> kAgain = {429, 502, 503, 504};
+  constexpr std::array<long, 5> kAgain = {408, 429, 502, 503, 504};
   constexpr std::array<long, 5> kMisdirected = {401, 403, 404, 405, 407};
   const auto is_one_of = [status](const auto& list) {
     return std::find(list.begin(), list.end(), status) != list.end();

@@ -35,10 +35,12 @@ void Jobs::Place::progress(uint64_t bytes) {
   jobs_->renew(*lease_);
 }
 
-Jobs::Jobs(int runners, int waiting, std::chrono::milliseconds lease)
+Jobs::Jobs(int runners, int waiting, std::chrono::milliseconds lease,
+           std::chrono::milliseconds study_time)
     : runners_limit_(static_cast<std::size_t>(std::max(runners, 1))),
       waiting_limit_(static_cast<std::size_t>(std::max(waiting, 0))),
-      lease_(lease) {
+      lease_(lease),
+      study_time_(study_time) {
   for (std::size_t i = 0; i < runners_limit_; ++i) threads_.emplace_back([this] { work(); });
 }
 
@@ -212,6 +214,7 @@ Analysis Jobs::analyse(Job& job) const {
   const auto began = Clock::now();
   try {
     Watch watch(job.stop.get_token());
+    watch.end_after(study_time_);
     return analyser()->analyse(job.request, watch);
   } catch (const Error& error) {
     return failure(error, seconds_since(began));

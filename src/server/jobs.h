@@ -59,8 +59,9 @@ class Jobs {
     uint64_t unpaid_ = 0;
   };
 
-  /// `runners` studies in the analyser at once, `waiting` more before 429.
-  Jobs(int runners, int waiting, std::chrono::milliseconds lease = kLease);
+  /// `runners` studies in the analyser at once, for `study_time` each, `waiting` more before 429.
+  Jobs(int runners, int waiting, std::chrono::milliseconds lease = kLease,
+       std::chrono::milliseconds study_time = std::chrono::hours(1));
   /// Cancels what runs and waits.
   ~Jobs();
   Jobs(const Jobs&) = delete;
@@ -109,7 +110,7 @@ class Jobs {
   bool has_room();
 
   const std::size_t runners_limit_, waiting_limit_;
-  const std::chrono::milliseconds lease_;
+  const std::chrono::milliseconds lease_, study_time_;
   mutable std::mutex mutex_;
   std::condition_variable wake_, ended_;
   std::shared_ptr<const Analyser> analyser_;

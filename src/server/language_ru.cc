@@ -65,6 +65,16 @@ constexpr std::array kSentences = {
     Sentence{Code::read_crashed, "Процесс, который читал исследование, аварийно завершился."},
     Sentence{Code::read_out_of_memory, "Чтение исследования требует больше памяти, чем отведено."},
     Sentence{Code::read_timeout, "Чтение исследования длится дольше, чем отведено."},
+    Sentence{Code::unauthenticated, "Нужен ключ API: в запросе его нет, или он неизвестен."},
+    Sentence{Code::forbidden, "У ключа API нет права на это действие."},
+    Sentence{Code::upload_too_slow, "Исследование передаётся слишком медленно."},
+    Sentence{Code::nested_too_deep, "Папки вложены друг в друга глубже, чем допустимо."},
+    Sentence{Code::study_timeout, "Анализ исследования длится дольше, чем отведено."},
+    Sentence{Code::client_limit,
+             "У этого клиента столько исследований или соединений, сколько допустимо; повторите "
+             "запрос позже."},
+    Sentence{Code::too_many_attempts,
+             "С этого адреса пришло слишком много неверных ключей API; повторите запрос позже."},
 };
 
 }  // namespace

@@ -17,12 +17,14 @@ class Listener {
   Listener(boost::asio::io_context& context, Service& service);
 
   uint16_t port() const { return acceptor_.local_endpoint().port(); }
+  bool on_loopback() const { return acceptor_.local_endpoint().address().is_loopback(); }
   /// Accepts on the context's threads until the context stops.
   void start();
 
  private:
   boost::asio::awaitable<void> accept();
   void serve(boost::asio::ip::tcp::socket socket);
+  void refuse(boost::asio::ip::tcp::socket socket, Code why);
 
   boost::asio::io_context& context_;
   Service& service_;

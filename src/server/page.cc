@@ -1,10 +1,15 @@
 #include "server/page.h"
 
-namespace ctclip {
+#include <openssl/evp.h>
+#include <openssl/sha.h>
 
-// The answer opens in a frame below the warning, so that no probability is seen without it.
-std::string_view page_html() {
-  return R"html(<!DOCTYPE html>
+#include <array>
+#include <string_view>
+
+namespace ctclip {
+namespace {
+
+constexpr std::string_view kTop = R"html(<!DOCTYPE html>
 <html lang="ru">
 <head>
 <meta charset="utf-8">
@@ -27,7 +32,16 @@ iframe { width: 100%; height: 20rem; border: 1px solid #999; }
 <form action="/predict?details=true" method="post" enctype="multipart/form-data" target="answer">
 <p><label>Исследование / <span lang="en">Study</span>:
 <input type="file" name="file" accept=".zip,.nii,.gz" required></label>
-<button type="submit">Анализировать / <span lang="en">Analyse</span></button></p>
+)html";
+
+// Without a name, so that it is no part of the form.
+constexpr std::string_view kKeyField = R"html(<label>Ключ API / <span lang="en">API key</span>:
+<input type="password" id="key" autocomplete="off" required></label>
+)html";
+
+// The answer opens below the warning, so that no probability is seen without it.
+constexpr std::string_view kMiddle =
+    R"html(<button type="submit">Анализировать / <span lang="en">Analyse</span></button></p>
 </form>
 
 <div class="warning">
@@ -38,11 +52,25 @@ iframe { width: 100%; height: 20rem; border: 1px solid #999; }
 qualified radiologist. The system is not for making a diagnosis on its own.</p>
 </div>
 <p>Ответ / <span lang="en">Answer</span> (JSON):</p>
-<iframe name="answer" title="Ответ / Answer"></iframe>
+)html";
 
+constexpr std::string_view kFrame = R"html(<iframe name="answer" title="Ответ / Answer"></iframe>
+)html";
+
+constexpr std::string_view kAnswer = R"html(<pre id="answer" aria-live="polite"></pre>
+)html";
+
+constexpr std::string_view kCommand = R"html(
 <h2>curl</h2>
 <pre>curl -X POST http://localhost:8000/predict -F "file=@study.zip" -o result.json</pre>
-<ul>
+)html";
+
+constexpr std::string_view kCommandWithKey = R"html(
+<h2>curl</h2>
+<pre>curl -X POST http://localhost:8000/predict -H "Authorization: Bearer $CTCLIP_API_KEY" -F "file=@study.zip" -o result.json</pre>
+)html";
+
+constexpr std::string_view kBottom = R"html(<ul>
 <li><code>?details=true</code>: все вероятности, признаки, предупреждения / <span lang="en">every
 probability, feature and warning</span></li>
 <li><code>?series_uid=1.2.3</code>: эта серия / <span lang="en">this series</span></li>
@@ -52,9 +80,58 @@ for lungs</span></li>
 </ul>
 <p><code>GET /health</code>, <code>GET /ready</code>,
 <a href="/openapi.json">OpenAPI</a></p>
-</body>
-</html>
 )html";
+
+constexpr std::string_view kEnd = "</body>\n</html>\n";
+
+constexpr std::string_view kScript = R"js(
+"use strict";
+const form = document.forms[0], key = document.getElementById("key");
+const answer = document.getElementById("answer");
+key.value = sessionStorage.getItem("ctclip-key") || "";
+form.addEventListener("submit", async event => {
+  event.preventDefault();
+  sessionStorage.setItem("ctclip-key", key.value);
+  answer.textContent = "\u2026";
+  try {
+    const reply = await fetch(form.action, {
+      method: "POST", headers: {"Authorization": "Bearer " + key.value}, body: new FormData(form)
+    });
+    answer.textContent = await reply.text();
+  } catch (error) {
+    answer.textContent = String(error);
+  }
+});
+)js";
+
+std::string base64_of_sha256(std::string_view text) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> hash{};
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), hash.data());
+  std::array<unsigned char, 4 * (SHA256_DIGEST_LENGTH / 3 + 1) + 1> encoded{};
+  const int size = EVP_EncodeBlock(encoded.data(), hash.data(), static_cast<int>(hash.size()));
+  return {reinterpret_cast<const char*>(encoded.data()), static_cast<std::size_t>(size)};
+}
+
+}  // namespace
+
+std::string page_html(bool with_key) {
+  std::string page(kTop);
+  if (with_key) page += kKeyField;
+  page += kMiddle;
+  page += with_key ? kAnswer : kFrame;
+  page += with_key ? kCommandWithKey : kCommand;
+  page += kBottom;
+  if (with_key) page += "<script>" + std::string(kScript) + "</script>\n";
+  page += kEnd;
+  return page;
+}
+
+std::string page_policy(bool with_key) {
+  std::string policy =
+      "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; "
+      "frame-ancestors 'none'; ";
+  if (!with_key) return policy + "frame-src 'self'";
+  return policy + "connect-src 'self'; script-src 'sha256-" + base64_of_sha256(kScript) + "'";
 }
 
 }  // namespace ctclip

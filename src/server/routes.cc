@@ -3,6 +3,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "server/access.h"
 #include "server/jobs.h"
 #include "server/openapi.h"
 #include "server/page.h"
@@ -30,18 +31,15 @@ constexpr std::array kRoutes = {
 
 const Entry& entry(Route route) { return kRoutes[static_cast<std::size_t>(route)]; }
 
-Reply page_or_status(std::string_view accept) {
+Reply page_or_status(std::string_view accept, bool keys) {
   Reply reply;
   if (lower(accept).find("text/html") == std::string::npos) {
     reply = json_reply(
         200, Json{{"status", "healthy"}, {"service", "ctclip"}, {"version", CTCLIP_VERSION}});
   } else {
     reply.type = "text/html; charset=utf-8";
-    reply.body = page_html();
-    reply.headers.emplace_back(
-        "Content-Security-Policy",
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-src 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'");
+    reply.body = page_html(keys);
+    reply.headers.emplace_back("Content-Security-Policy", page_policy(keys));
   }
   reply.headers.emplace_back("Vary", "Accept");
   return reply;
@@ -87,7 +85,10 @@ void require_allowed(Route route, std::string_view method) {
 std::chrono::seconds retry_after(Code code, const Jobs& jobs) {
   switch (code) {
     case Code::queue_full:
+    case Code::client_limit:
       return jobs.retry_after();
+    case Code::too_many_attempts:
+      return FailedAttempts::kPause;
     case Code::disk_full:
       return std::chrono::seconds(60);
     case Code::shutting_down:
@@ -110,7 +111,7 @@ Reply answer_get(Route route, const Service& service, std::string_view accept) {
     case Route::openapi:
       return description();
     default:
-      return page_or_status(accept);
+      return page_or_status(accept, service.gate.has_keys());
   }
 }
 

@@ -31,7 +31,8 @@ std::chrono::seconds retry_after(Code code, const Jobs& jobs);
 
 /// Whether its answer may wait for a disk.
 bool looks_at_disk(Route route);
-/// The answers that need no body of a request: page, health, ready, metrics, openapi.
+/// The answers that need no body of a request: page, health, ready, metrics, openapi. Where keys
+/// are in force, the page asks for one.
 Reply answer_get(Route route, const Service& service, std::string_view accept);
 
 }  // namespace ctclip

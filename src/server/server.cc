@@ -1,5 +1,7 @@
 #include "server/server.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -11,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
 #include "base/log.h"
 #include "server/connections.h"
 #include "server/jobs.h"
@@ -38,14 +41,32 @@ class Server::Impl {
   explicit Impl(ServerOptions options)
       : options_(std::move(options)),
         spool_(options_.spool, options_.disk_reserve),
-        jobs_(options_.jobs + read_ahead(options_), options_.queue - read_ahead(options_)),
+        jobs_(options_.jobs + read_ahead(options_), options_.queue - read_ahead(options_),
+              Jobs::kLease, options_.study_time),
+        gate_(options_.api_keys),
+        client_connections_(options_.client_connections),
+        client_studies_(options_.client_studies),
+        cors_(options_.cors_origins),
+        tls_(open_tls(options_)),
         disk_(kDiskThreads),
-        service_{options_, spool_, jobs_, connections_, metrics_, disk_},
+        service_{options_,        spool_, jobs_,     connections_,
+                 metrics_,        disk_,  gate_,     client_connections_,
+                 client_studies_, cors_,  tls_.get()},
         listener_(context_, service_) {
     listener_.start();
+    if (!gate_.has_keys() && !listener_.on_loopback()) {
+      log().warn(
+          "other machines may reach this service, and it asks nobody for a key: --api-keys "
+          "names those who may use it");
+    }
   }
 
   uint16_t port() const { return listener_.port(); }
+  std::string url() const {
+    const bool bare_v6 = options_.host.find(':') != std::string::npos;
+    return fmt::format("{}://{}:{}", tls_ ? "https" : "http",
+                       bare_v6 ? "[" + options_.host + "]" : options_.host, port());
+  }
   Jobs& jobs() { return jobs_; }
 
   Metrics& metrics() { return metrics_; }
@@ -85,7 +106,19 @@ class Server::Impl {
     stopped_.notify_all();
   }
 
+  std::vector<Server::Reread> rereads() {
+    std::vector<Server::Reread> all;
+    if (gate_.has_keys()) all.push_back({"API keys", [this] { gate_.reload(); }});
+    if (tls_) all.push_back({"TLS certificate and key", [this] { tls_->reload(); }});
+    return all;
+  }
+
  private:
+  static std::unique_ptr<Tls> open_tls(const ServerOptions& options) {
+    if (options.tls_certificate.empty() && options.tls_key.empty()) return nullptr;
+    return std::make_unique<Tls>(options.tls_certificate, options.tls_key);
+  }
+
   void wait_for_stop() {
     std::unique_lock lock(mutex_);
     stopped_.wait(lock, [this] { return service_.stopping.load(); });
@@ -96,6 +129,10 @@ class Server::Impl {
   Spool spool_;
   Jobs jobs_;
   Connections connections_;
+  Gate gate_;
+  Quota client_connections_, client_studies_;
+  const Cors cors_;
+  const std::unique_ptr<Tls> tls_;
   boost::asio::thread_pool disk_;
   Service service_;
   boost::asio::io_context context_;
@@ -115,5 +152,7 @@ void Server::set_analyser(std::shared_ptr<const Analyser> analyser) {
 std::size_t Server::run() { return impl_->run(); }
 bool Server::responsive(std::chrono::milliseconds limit) { return impl_->responsive(limit); }
 void Server::stop() { impl_->stop(); }
+std::vector<Server::Reread> Server::rereads() { return impl_->rereads(); }
+std::string Server::url() const { return impl_->url(); }
 
 }  // namespace ctclip

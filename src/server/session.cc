@@ -3,7 +3,6 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
@@ -19,10 +18,12 @@
 #include <utility>
 
 #include "base/log.h"
+#include "server/client_limits.h"
 #include "server/reply.h"
 #include "server/request_id.h"
 #include "server/routes.h"
 #include "server/text.h"
+#include "server/transport.h"
 #include "server/upload_form.h"
 #include "server/wire.h"
 
@@ -63,29 +64,32 @@ struct Exchange {
   Asker asker;
   Clock::time_point began = Clock::now();
   Route route = Route::unknown;
+  Identity identity;
   uint64_t received = 0;
   double seconds() const { return std::chrono::duration<double>(Clock::now() - began).count(); }
 };
 
-Asker asker_of(const Header& header) {
-  return {request_id_of(view(header[kRequestIdHeader])),
-          preferred_language(view(header[http::field::accept_language]))};
-}
-
 class Session : public Connection, public std::enable_shared_from_this<Session> {
  public:
-  Session(asio::ip::tcp::socket socket, Service& service)
-      : stream_(std::move(socket)), service_(service), buffer_(kChunk * 2) {}
+  Session(Accepted accepted, Service& service)
+      : stream_(std::move(accepted.socket), service.tls ? service.tls->context() : nullptr),
+        peer_(std::move(accepted.peer)),
+        slot_(std::move(accepted.slot)),
+        service_(service),
+        buffer_(kChunk * 2) {}
 
   asio::awaitable<void> run();
   void drop() override;
   void interrupt() override;
 
  private:
+  asio::awaitable<bool> greet();
   asio::awaitable<bool> serve_one();
   asio::awaitable<error_code> read_header(Parser& parser);
   asio::awaitable<std::optional<Reply>> answer(Exchange& exchange, error_code header_error);
   asio::awaitable<Reply> route(Exchange& exchange);
+  std::optional<Reply> preflight(const Exchange& exchange) const;
+  void admit(Exchange& exchange) const;
   asio::awaitable<Reply> predict(Exchange& exchange, const std::string& query);
   asio::awaitable<Upload> receive(Exchange& exchange, const std::string& boundary,
                                   Jobs::Place& place);
@@ -99,7 +103,9 @@ class Session : public Connection, public std::enable_shared_from_this<Session> 
   bool client_left();
   void served(const Exchange& exchange, int status, std::size_t sent) const;
 
-  beast::tcp_stream stream_;
+  Transport stream_;
+  const Peer peer_;
+  const Quota::Slot slot_;  ///< of the connection
   Service& service_;
   beast::flat_buffer buffer_;  ///< what has come and is not yet read: pipelined requests, too
   bool first_ = true;
@@ -121,11 +127,22 @@ asio::awaitable<void> Session::run() {
   const auto self = shared_from_this();
   const Connections::Entry listed(service_.connections, self);
   try {
+    if (!co_await greet()) co_return;
     while (co_await serve_one()) enter(Phase::idle);
   } catch (const boost::system::system_error&) {  // it broke off while we wrote
   } catch (const std::exception& error) {
     log().error("a connection ended with an unexpected error of type {}", typeid(error).name());
   }
+}
+
+// Whoever does not speak TLS, plain HTTP most likely, is closed in good order.
+asio::awaitable<bool> Session::greet() {
+  stream_.expires_after(service_.options.handshake_timeout);
+  const error_code error = co_await stream_.handshake();
+  if (!error) co_return true;
+  log().debug("no TLS with {}: {}", peer_.address, error.message());
+  co_await linger();
+  co_return false;
 }
 
 asio::awaitable<bool> Session::serve_one() {
@@ -189,6 +206,9 @@ Reply Session::failure(const Exchange& exchange, const Error& error) const {
   if (error.code() == Code::method_not_allowed) {
     reply.headers.emplace_back("Allow", allowed_methods(exchange.route));
   }
+  if (error.code() == Code::unauthenticated) {
+    reply.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"ctclip\"");
+  }
   return reply;
 }
 
@@ -196,7 +216,9 @@ asio::awaitable<Reply> Session::route(Exchange& exchange) {
   const Header& header = exchange.parser.get();
   const Target target = split_target(view(header.target()));
   exchange.route = route_of(target.path);
+  if (std::optional<Reply> allowed = preflight(exchange)) co_return *std::move(allowed);
   require_allowed(exchange.route, view(header.method_string()));
+  admit(exchange);
   require_plain_body(exchange.parser);
   if (exchange.route == Route::predict) {
     co_return co_await predict(exchange, target.query);
@@ -208,6 +230,21 @@ asio::awaitable<Reply> Session::route(Exchange& exchange) {
   co_return reply;
 }
 
+std::optional<Reply> Session::preflight(const Exchange& exchange) const {
+  const Header& header = exchange.parser.get();
+  const bool asks = header.method() == http::verb::options && exchange.route != Route::unknown &&
+                    header.count(http::field::access_control_request_method) > 0;
+  if (!asks || !service_.cors.allows(view(header[http::field::origin]))) return std::nullopt;
+  return Cors::preflight(allowed_methods(exchange.route));
+}
+
+void Session::admit(Exchange& exchange) const {
+  const Header& header = exchange.parser.get();
+  exchange.identity = service_.gate.admit(
+      access_of(exchange.route, view(header.method_string())),
+      presented_key(view(header[http::field::authorization]), view(header["X-API-Key"])), peer_);
+}
+
 // Everything that can be refused is refused before the upload is taken.
 asio::awaitable<Reply> Session::predict(Exchange& exchange, const std::string& query) {
   const Parameters asked = Parameters::from_query(query);
@@ -215,6 +252,7 @@ asio::awaitable<Reply> Session::predict(Exchange& exchange, const std::string& q
   const uint64_t limit = service_.options.limits.upload_bytes;
   const uint64_t coming = exchange.parser.content_length().value_or(0);
   if (coming > limit + UploadForm::kOverhead) refuse_too_large(limit);
+  const Quota::Slot turn = take_turn(service_.client_studies, exchange.identity, peer_);
   Jobs::Place place = service_.jobs.reserve();
   co_await on_disk([&] { service_.spool.require_space(coming); });
   co_await say_continue(exchange.parser.get());
@@ -266,10 +304,7 @@ asio::awaitable<std::size_t> Session::read_body(Exchange& exchange, std::string&
   exchange.received += count;
   if (service_.stopping && error == asio::error::operation_aborted) co_return 0;
   if (error != http::error::need_buffer) require_read(error);
-  const double grace = std::chrono::duration<double>(service_.options.idle_timeout).count();
-  const double due =
-      (exchange.seconds() - grace) * static_cast<double>(service_.options.upload_rate);
-  if (static_cast<double>(exchange.received) < due) client_gone();
+  require_speed(service_.options, exchange.received, exchange.seconds());
   co_return count;
 }
 
@@ -326,6 +361,8 @@ asio::awaitable<void> Session::write(const Exchange& exchange, Reply reply, bool
   const bool head = header.method() == http::verb::head;
   const unsigned version = header.version() == 10 ? 10 : 11;
   reply.headers.emplace_back(kRequestIdHeader, exchange.asker.request_id);
+  add_security_headers(reply, stream_.secure());
+  service_.cors.mark(reply, view(header[http::field::origin]));
   stream_.expires_after(service_.options.idle_timeout);
   co_await beast::async_write(stream_, to_http(std::move(reply), version, keep_alive, head),
                               asio::use_awaitable);
@@ -335,14 +372,12 @@ asio::awaitable<void> Session::write(const Exchange& exchange, Reply reply, bool
 // our side is closed, and what comes is thrown away for a while.
 asio::awaitable<void> Session::linger() {
   enter(Phase::lingering);
-  error_code ignored;
-  stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  stream_.expires_after(5s);
+  co_await stream_.end_sending();
   const auto began = Clock::now();
-  buffer_.clear();
   while (Clock::now() - began < (service_.stopping ? 2s : 30s)) {
     stream_.expires_after(5s);
-    const auto [error, count] = co_await stream_.async_read_some(buffer_.prepare(kChunk), kNoThrow);
-    if (error) break;
+    if (co_await stream_.discard_some()) break;
   }
 }
 
@@ -362,28 +397,9 @@ void Session::served(const Exchange& exchange, int status, std::size_t sent) con
 
 }  // namespace
 
-asio::awaitable<void> serve_connection(asio::ip::tcp::socket socket, Service& service) {
-  const auto session = std::make_shared<Session>(std::move(socket), service);
+asio::awaitable<void> serve_connection(Accepted accepted, Service& service) {
+  const auto session = std::make_shared<Session>(std::move(accepted), service);
   co_await session->run();
-}
-
-asio::awaitable<void> refuse_connection(asio::ip::tcp::socket socket, Service& service) {
-  beast::tcp_stream stream(std::move(socket));
-  stream.expires_after(5s);
-  const Error error(Code::too_many_connections, "Too many connections are open; try again later.");
-  const Asker asker{request_id_of({})};
-  service.metrics.failed(error.code());
-  Reply reply = failure_reply(error, 0, 5s, asker);
-  reply.headers.emplace_back(kRequestIdHeader, asker.request_id);
-  auto message = to_http(std::move(reply), 11, false, false);
-  const auto [failed, count] = co_await beast::async_write(stream, std::move(message), kNoThrow);
-  error_code ignored;
-  stream.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
-  std::array<char, 1024> rest{};
-  while (!failed) {
-    const auto [ended, size] = co_await stream.async_read_some(asio::buffer(rest), kNoThrow);
-    if (ended) break;
-  }
 }
 
 }  // namespace ctclip

@@ -6,11 +6,15 @@
 #include <boost/asio/thread_pool.hpp>
 #include <memory>
 
+#include "server/access.h"
 #include "server/connections.h"
 #include "server/jobs.h"
 #include "server/metrics.h"
+#include "server/peer.h"
+#include "server/security_headers.h"
 #include "server/server.h"
 #include "server/spool.h"
+#include "server/tls.h"
 
 namespace ctclip {
 
@@ -22,16 +26,23 @@ struct Service {
   Connections& connections;
   Metrics& metrics;
   boost::asio::thread_pool& disk;  ///< whatever may wait for a disk runs here, never on io threads
+  Gate& gate;
+  Quota& client_connections;
+  Quota& client_studies;
+  const Cors& cors;
+  Tls* tls;  ///< none: plain HTTP
   std::atomic<bool> stopping = false;
+};
+
+/// A connection that was taken.
+struct Accepted {
+  boost::asio::ip::tcp::socket socket;
+  Peer peer;
+  Quota::Slot slot;
 };
 
 /// Serves one connection, a request after another, until it ends: a coroutine on a strand of its
 /// own, so that a slow client costs no thread.
-boost::asio::awaitable<void> serve_connection(boost::asio::ip::tcp::socket socket,
-                                              Service& service);
-
-/// Tells a client that there is no connection left for it.
-boost::asio::awaitable<void> refuse_connection(boost::asio::ip::tcp::socket socket,
-                                               Service& service);
+boost::asio::awaitable<void> serve_connection(Accepted accepted, Service& service);
 
 }  // namespace ctclip

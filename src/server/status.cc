@@ -26,9 +26,20 @@ Status status_of(Fault fault) {
 }
 
 Status status_of(Code code) {
-  if (code == Code::not_found) return {404, 1};
-  if (code == Code::method_not_allowed) return {405, 1};
-  return status_of(info(code).fault);
+  switch (code) {
+    case Code::unauthenticated:
+      return {401, 1};
+    case Code::forbidden:
+      return {403, 1};
+    case Code::not_found:
+      return {404, 1};
+    case Code::method_not_allowed:
+      return {405, 1};
+    case Code::upload_too_slow:
+      return {408, 1};
+    default:
+      return status_of(info(code).fault);
+  }
 }
 
 }  // namespace ctclip

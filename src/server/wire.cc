@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "server/multipart.h"
+#include "server/request_id.h"
 #include "server/text.h"
 
 namespace ctclip {
@@ -26,16 +27,19 @@ void require_read(error_code error) {
   throw Error(Code::bad_http, "The request is no well-formed HTTP: " + error.message() + ".");
 }
 
+Asker asker_of(const Header& header) {
+  return {request_id_of(view(header[kRequestIdHeader])),
+          preferred_language(view(header[http::field::accept_language]))};
+}
+
 http::message_generator to_http(Reply reply, unsigned version, bool keep_alive, bool head) {
   const auto fill = [&](auto& message) {
     message.set(http::field::server, "ctclip");
-    message.set(http::field::content_type, reply.type);
-    message.set(http::field::cache_control, "no-store");
-    message.set("X-Content-Type-Options", "nosniff");
-    message.set("Referrer-Policy", "no-referrer");
-    message.set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'self'");
     for (const auto& [name, value] : reply.headers) message.set(name, value);
-    message.content_length(reply.body.size());
+    if (reply.status != 204) {  // which has no body to tell of
+      message.set(http::field::content_type, reply.type);
+      message.content_length(reply.body.size());
+    }
     message.keep_alive(keep_alive);
   };
   const auto status = static_cast<http::status>(reply.status);

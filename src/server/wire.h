@@ -12,7 +12,8 @@
 
 namespace ctclip {
 
-// Between Beast's HTTP and what the service makes of it. Included by the session alone.
+// Between Beast's HTTP and what the service makes of it. Included by the session and the listener
+// alone.
 
 /// A request whose body is taken piece by piece.
 using Parser = boost::beast::http::request_parser<boost::beast::http::buffer_body>;
@@ -25,6 +26,9 @@ bool is_http_error(boost::system::error_code error);
 /// Throws Error{bad_http} for the former and Error{cancelled} for the latter.
 void require_read(boost::system::error_code error);
 [[noreturn]] void client_gone();
+
+/// Who asks, by the header, or by what there is of it.
+Asker asker_of(const Header& header);
 
 /// Throws Error{bad_http} where the body comes in a coding that we do not undo.
 void require_plain_body(const Parser& parser);

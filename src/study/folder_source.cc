@@ -127,6 +127,10 @@ std::vector<Entry> list_files(const fs::path& folder, const Limits& limits) {
   if (error) cannot_list(error);
   for (; at != fs::recursive_directory_iterator(); at.increment(error)) {
     if (error) cannot_list(error);
+    if (at.depth() > limits.depth) {
+      throw Error(Code::nested_too_deep,
+                  fmt::format("Folders lie inside one another more than {} deep.", limits.depth));
+    }
     if (!fs::is_regular_file(at->symlink_status())) {
       tally.add(0);
       continue;

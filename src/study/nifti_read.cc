@@ -117,6 +117,10 @@ void check_size(const NiftiHeader& header, uint64_t held, const Limits& limits) 
   if (claimed / kLargestRatio > held) {
     throw Error(Code::damaged_nifti, fmt::format("{}, more than the file can hold.", size));
   }
+  if (claimed > Limits::kHarmless && claimed / limits.ratio > held) {
+    throw Error(Code::inflated_too_large,
+                fmt::format("{}, which is more than {} times the file.", size, limits.ratio));
+  }
 }
 
 bool is_step(const Vec3& axis) {

@@ -155,6 +155,22 @@ void require_entries_within(uint64_t entries, const Limits& limits) {
                                                   entries, limits.entries));
 }
 
+/// A folder of an entry's name is the part before a '/'.
+void require_depth_within(std::string_view name, const Limits& limits) {
+  if (std::ranges::count(name, '/') <= limits.depth) return;
+  throw Error(Code::nested_too_deep,
+              fmt::format("In the ZIP archive, folders lie inside one another more than {} deep.",
+                          limits.depth));
+}
+
+void require_ratio_within(uint64_t inflated, uint64_t held, const Limits& limits) {
+  if (inflated <= Limits::kHarmless || inflated / limits.ratio <= held) return;
+  throw Error(Code::inflated_too_large,
+              fmt::format("The ZIP archive inflates to more than {} times its size, by its own "
+                          "directory.",
+                          limits.ratio));
+}
+
 Entry read_entry(zip_t* archive, uint64_t index) {
   zip_stat_t stat;
   zip_stat_init(&stat);
@@ -170,7 +186,7 @@ Entry read_entry(zip_t* archive, uint64_t index) {
   return {stat.name, index, stat.size};
 }
 
-std::vector<Entry> list_entries(zip_t* archive, const Limits& limits) {
+std::vector<Entry> list_entries(zip_t* archive, uint64_t held, const Limits& limits) {
   const auto count =
       static_cast<uint64_t>(std::max<zip_int64_t>(0, zip_get_num_entries(archive, 0)));
   require_entries_within(count, limits);
@@ -185,8 +201,10 @@ std::vector<Entry> list_entries(zip_t* archive, const Limits& limits) {
                       limits.inflated_bytes));
     }
     total += entry.size;
+    require_depth_within(entry.name, limits);
     if (!entry.name.ends_with('/')) entries.push_back(std::move(entry));
   }
+  require_ratio_within(total, held, limits);
   return entries;
 }
 
@@ -197,7 +215,8 @@ std::unique_ptr<Source> open_zip(std::shared_ptr<const InputFile> archive, const
   if (const auto claimed = claimed_zip_entries(*archive)) require_entries_within(*claimed, limits);
   auto pool = std::make_shared<ArchivePool>(std::move(archive));
   Archive first = pool->borrow();
-  std::vector<Entry> entries = list_entries(first.get(), limits);
+  std::vector<Entry> entries =
+      list_entries(first.get(), std::filesystem::file_size(archive), limits);
   pool->give_back(std::move(first));
   return std::make_unique<ZipSource>(std::move(pool), std::move(entries));
 }

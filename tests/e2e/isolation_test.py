@@ -108,7 +108,7 @@ def check_signals(service, study):
     """A reader that is killed or crashes in the middle of a study, and what it looks like before that."""
     for number, word in ((signal.SIGKILL, "signal 9"), (signal.SIGSEGV, "signal 11")):
         upload = Upload(service.url, study)
-        reader = await_reader(service.process, sealed=True)
+        reader = await_reader(service.pid, sealed=True)
         os.kill(reader, signal.SIGSTOP)
         if number == signal.SIGKILL:
             check_confinement(reader)
@@ -121,16 +121,16 @@ def check_signals(service, study):
 def check_group_signal(service, study):
     """A service manager's SIGTERM goes to every process; accepted studies are finished all the same."""
     upload = Upload(service.url, study)
-    os.kill(await_reader(service.process, sealed=True), signal.SIGTERM)
+    os.kill(await_reader(service.pid, sealed=True), signal.SIGTERM)
     assert upload.wait().status_code == 200, upload.answer.text
 
 
 def check_hang(command, study):
     with Service([*command, "--read-timeout", "3"]) as service:
         upload = Upload(service.url, study)
-        os.kill(await_reader(service.process), signal.SIGSTOP)
+        os.kill(await_reader(service.pid), signal.SIGSTOP)
         check_refused(upload.wait(), "read_timeout", "3 s")
-        await_none(service.process)
+        await_none(service.pid)
         check_alive(service)
 
 
@@ -141,7 +141,7 @@ def check_memory(command, study):
 
 
 def check_gone_client(service, study):
-    url, process = service.url, service.process
+    url, process = service.url, service.pid
     with subprocess.Popen(["curl", "-s", "-F", f"file=@{study}", f"{url}/predict"],
                           stdout=subprocess.DEVNULL) as client:
         os.kill(await_reader(process, sealed=True), signal.SIGSTOP)
@@ -155,9 +155,9 @@ def check_dead_service(command, study):
     service = Service(command)
     service.__enter__()
     threading.Thread(target=refused_by_death, args=(service.url, study), daemon=True).start()
-    reader = await_reader(service.process, sealed=True)
+    reader = await_reader(service.pid, sealed=True)
     os.kill(reader, signal.SIGSTOP)
-    os.kill(service.process, signal.SIGKILL)
+    os.kill(service.pid, signal.SIGKILL)
     assert service.stop() == -signal.SIGKILL
     deadline = time.monotonic() + PATIENCE
     while status_of(reader).get("State", "Z").strip()[0] not in "ZX":
@@ -189,11 +189,11 @@ def check_nothing_left(service, count=200):
                                       params={"any_anatomy": "true"}, timeout=300)
             assert answer.status_code == 200, answer.text
         send()
-        before = in_use(service.process)
+        before = in_use(service.pid)
         for _ in range(count):
             send()
-        await_none(service.process)
-        assert in_use(service.process) == before, f"{before}, then {in_use(service.process)}"
+        await_none(service.pid)
+        assert in_use(service.pid) == before, f"{before}, then {in_use(service.pid)}"
     assert before["volumes"] == 0, before
 
 

@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -35,15 +36,18 @@ def default_models():
 
 
 class Service:
-    """`command` (a `ctclip serve`) as a child process; `with` waits until it is ready and ends it."""
+    """`command` (a `ctclip serve`) as a child process; `with` waits until it is ready and ends it.
 
-    def __init__(self, command, cwd=ROOT, environment=None):
+    `environment` is added to this process's. `authority`: a PEM file to trust, where the service has TLS.
+    """
+
+    def __init__(self, command, cwd=ROOT, environment=None, authority=None):
         self.url = None
+        self._tls = ssl.create_default_context(cafile=authority) if authority else None
         self.log = []
         self._process = subprocess.Popen(command, cwd=cwd, stdin=subprocess.DEVNULL, text=True,
                                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                          env=os.environ | (environment or {}))
-        self.pid = self._process.pid
         self._listening = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -51,14 +55,14 @@ class Service:
     def _read(self):
         for line in self._process.stdout:
             self.log.append(line)
-            if self.url is None and (found := re.search(r"http://127\.0\.0\.1:\d+", line)):
+            if self.url is None and (found := re.search(r"https?://127\.0\.0\.1:\d+", line)):
                 self.url = found.group()
                 self._listening.set()
         self._listening.set()
 
     def _ready(self):
         try:
-            with urllib.request.urlopen(f"{self.url}/ready", timeout=5) as answer:
+            with urllib.request.urlopen(f"{self.url}/ready", timeout=5, context=self._tls) as answer:
                 return answer.status == 200
         except urllib.error.HTTPError as error:
             return error.code != 503 and self._fail(f"/ready answered {error.code}")
@@ -67,11 +71,6 @@ class Service:
 
     def _fail(self, reason):
         raise AssertionError(f"{reason}; the service said:\n{''.join(self.log)}")
-
-    @property
-    def process(self):
-        """Its id."""
-        return self._process.pid
 
     def address(self):
         """Waits until it listens, which is before it is ready."""
@@ -93,6 +92,21 @@ class Service:
             self._process.wait()
             raise
         return self
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def reload(self):
+        self._process.send_signal(signal.SIGHUP)
+
+    def says(self, words, seconds=30):
+        """Waits until a line of the log has these words."""
+        deadline = time.monotonic() + seconds
+        while not any(words in line for line in self.log):
+            if time.monotonic() > deadline:
+                self._fail(f"no line of the log has '{words}'")
+            time.sleep(0.02)
 
     def __exit__(self, kind, *_):
         status = self.stop()
