@@ -144,7 +144,7 @@ TEST(ReplyOf, KnowsWhatIsWorthATry) {
 
 TEST(PredictUrl, TakesBothFormsOfTheGuide) {
   const auto url = [](const std::string& text) {
-    return batch::predict_url({text, {}, {}, {}, false});
+    return batch::predict_url({text, {}, {}, {}, false, {}});
   };
   const std::string expected = "http://localhost:8000/predict?details=true";
   for (const char* text : {"http://localhost:8000", "http://localhost:8000/",

@@ -9,6 +9,7 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -47,15 +48,13 @@ tcp::acceptor listen(asio::io_context& context, const std::string& host, uint16_
                                error.message() + ".");
 }
 
-/// Tells a client why there is no connection for it. Under TLS it is only closed: a handshake is
-/// more work than what is refused.
-asio::awaitable<void> refuse_connection(asio::ip::tcp::socket socket, Service& service, Error why) {
+/// Tells a client why there is no connection for it; without a reply, it is only closed.
+asio::awaitable<void> refuse_connection(tcp::socket socket, std::optional<Reply> reply) {
   Transport stream(std::move(socket), nullptr);
   stream.expires_after(kGoodbye);
-  if (service.tls == nullptr) {
-    Reply reply = failure_reply(why, 0, kGoodbye);
-    add_security_headers(reply, false);
-    auto message = to_http(std::move(reply), 11, false, false);
+  if (reply) {
+    add_security_headers(*reply, false);
+    auto message = to_http(*std::move(reply), 11, false, false);
     const auto [failed, count] = co_await boost::beast::async_write(
         stream, std::move(message), asio::as_tuple(asio::use_awaitable));
     if (failed) co_return;
@@ -114,9 +113,12 @@ void Listener::serve(tcp::socket socket) {
   }
 }
 
+// Under TLS nothing is said: a handshake is more work than what is refused.
 void Listener::refuse(tcp::socket socket, const Error& why) {
   const asio::any_io_executor strand = socket.get_executor();
-  asio::co_spawn(strand, refuse_connection(std::move(socket), service_, why), asio::detached);
+  std::optional<Reply> reply;
+  if (service_.tls == nullptr) reply = failure_reply(why, 0, kGoodbye);
+  asio::co_spawn(strand, refuse_connection(std::move(socket), std::move(reply)), asio::detached);
 }
 
 }  // namespace ctclip
