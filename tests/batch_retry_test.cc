@@ -144,7 +144,7 @@ TEST(ReplyOf, KnowsWhatIsWorthATry) {
 
 TEST(PredictUrl, TakesBothFormsOfTheGuide) {
   const auto url = [](const std::string& text) {
-    return batch::predict_url({text, {}, {}, {}, false});
+    return batch::predict_url({text, {}, {}, {}, false, {}});
   };
   const std::string expected = "http://localhost:8000/predict?details=true";
   for (const char* text : {"http://localhost:8000", "http://localhost:8000/",
@@ -152,7 +152,7 @@ TEST(PredictUrl, TakesBothFormsOfTheGuide) {
     EXPECT_EQ(url(text), expected) << text;
   }
   EXPECT_EQ(url("https://ct.example.org/api"), "https://ct.example.org/api/predict?details=true");
-  EXPECT_EQ(batch::predict_url({"http://h", {}, {}, 0.25, true}),
+  EXPECT_EQ(batch::predict_url({"http://h", {}, {}, 0.25, true, {}}),
             "http://h/predict?details=true&threshold=0.25&any_anatomy=true");
   for (const char* text : {"", "ftp://h", "http://h/predict?a=b", "http://"}) {
     EXPECT_EQ(error_of([&] { url(text); }).first, "usage") << text;

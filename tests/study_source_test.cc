@@ -186,14 +186,21 @@ TEST(ZipSource, RefusesABombByItsDirectory) {
 // A phantom's study may deflate to nothing; what would inflate to gigabytes must bring some bytes.
 TEST(ZipSource, RefusesABombByItsRatio) {
   TempDir dir;
-  const std::string zeros(Limits::kHarmless / 2, '\0');
-  write_zip(dir.path() / "harmless.zip", {{"1", zeros}, {"2", zeros}});
-  EXPECT_EQ(code_of_opening(dir.path() / "harmless.zip"), "no error");
-  write_zip(dir.path() / "bomb.zip", {{"1", zeros}, {"2", zeros}, {"3", "one more"}});
-  EXPECT_EQ(code_of_opening(dir.path() / "bomb.zip"), "inflated_too_large");
+  write_zip(dir.path() / "zeros.zip", {{"zeros", std::string(6'000'000, '\0')}});
+  const std::string zeros = read_file(dir.path() / "zeros.zip");
+  const auto code_of_claim = [&](uint64_t claimed, const Limits& limits) {
+    std::string bytes = zeros;
+    const std::string claim = DicomBuilder::u32(static_cast<uint32_t>(claimed));
+    bytes.replace(directory_of(bytes) + 24, 4, claim);       // uncompressed size, central
+    bytes.replace(bytes.find("PK\x03\x04") + 22, 4, claim);  // and local
+    write_file(dir.path() / "claim.zip", bytes);
+    return code_of_opening(dir.path() / "claim.zip", limits);
+  };
   Limits limits;
-  limits.ratio = 2'000;
-  EXPECT_EQ(code_of_opening(dir.path() / "bomb.zip", limits), "no error");
+  EXPECT_EQ(code_of_claim(Limits::kHarmless, limits), "no error");
+  EXPECT_EQ(code_of_claim(Limits::kHarmless + 1, limits), "inflated_too_large");
+  limits.ratio = 60'000;
+  EXPECT_EQ(code_of_claim(Limits::kHarmless + 1, limits), "no error");
 }
 
 TEST(OpenSource, RefusesFoldersThatLieTooDeep) {

@@ -135,7 +135,8 @@ Descriptor lock_folder(const fs::path& file) {
 void replace(const fs::path& file, const std::string& text, const struct stat* old) {
   fs::path fresh = file;
   fresh += ".new";
-  Descriptor descriptor(open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  unlink(fresh.c_str());  // what an interrupted command left
+  Descriptor descriptor(open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   const auto give_up = [&] {
     const int why = errno;
     unlink(fresh.c_str());
@@ -190,7 +191,7 @@ std::string add_key(const fs::path& file, const std::string& id, Scopes scopes) 
   if (std::ranges::find(known, id, &ApiKey::id) != known.end()) {
     fail(file, "there is a key " + id + " already; remove it first");
   }
-  const std::string key = new_key();
+  std::string key = new_key();
   const KeyHash hash = hash_of(key);
   if (!text.empty() && text.back() != '\n') text += '\n';
   text +=
