@@ -58,7 +58,9 @@ TEST(BlockedLayout, NeverReadsBeyondItsBytes) {
     const auto layout = BlockedLayout::parse(lie);
     ASSERT_TRUE(layout) << lie;
     const auto found = layout->unpack(bytes.data(), bytes.size());
-    if (found) EXPECT_LE(found->size(), 16) << lie;
+    if (found) {
+      EXPECT_LE(found->size(), 16) << lie;
+    }
   }
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/lazy_tensor.h"
+#include "base/log.h"
 #include "checkpoint/checkpoint.h"
 #include "fuzz/fuzz.h"
 
@@ -45,6 +46,8 @@ void read_all(const std::shared_ptr<const Checkpoint>& file, const std::string& 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
+  static const bool quiet = (log().set_level(spdlog::level::off), true);  // else a line for each
+  (void)quiet;
   const fuzz::MemoryFile file({data, size});
   fuzz::may_refuse([&] {
     const auto checkpoint = Checkpoint::open(file.path());
