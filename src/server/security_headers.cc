@@ -63,7 +63,7 @@ Reply Cors::preflight(std::string_view allowed_methods) {
   reply.status = 204;
   reply.headers.emplace_back("Access-Control-Allow-Methods", allowed_methods);
   reply.headers.emplace_back("Access-Control-Allow-Headers",
-                             "Authorization, X-API-Key, Content-Type, Idempotency-Key");
+                             "Authorization, X-API-Key, X-Request-ID, Content-Type, Idempotency-Key");
   reply.headers.emplace_back("Access-Control-Max-Age", "600");
   return reply;
 }
@@ -79,7 +79,7 @@ void Cors::mark(Reply& reply, std::string_view origin) const {
   if (!allows(origin)) return;
   reply.headers.emplace_back("Access-Control-Allow-Origin", origin);
   reply.headers.emplace_back("Access-Control-Expose-Headers",
-                             "X-CTCLIP-Warning, X-Request-Number, X-Request-Id, Retry-After, "
+                             "X-CTCLIP-Warning, X-Request-ID, Content-Language, Retry-After, "
                              "WWW-Authenticate, Location");
 }
 
