@@ -58,6 +58,12 @@ constexpr std::array kCodes = {
              "the NIfTI header or data are damaged or unsupported"},
     CodeInfo{Code::no_lungs, "no_lungs", Fault::unprocessable,
              "no lungs, or only a sliver of them, are in the image"},
+    CodeInfo{Code::read_crashed, "read_crashed", Fault::unprocessable,
+             "the process in which the service read the study crashed or was killed"},
+    CodeInfo{Code::read_out_of_memory, "read_out_of_memory", Fault::unprocessable,
+             "reading the study takes more memory than the service gives a study"},
+    CodeInfo{Code::read_timeout, "read_timeout", Fault::unprocessable,
+             "reading the study takes longer than the service gives a study"},
     CodeInfo{Code::queue_full, "queue_full", Fault::busy, "too many studies are waiting"},
     CodeInfo{Code::starting, "starting", Fault::unavailable, "the models are still being loaded"},
     CodeInfo{Code::too_many_connections, "too_many_connections", Fault::unavailable,
@@ -71,12 +77,6 @@ constexpr std::array kCodes = {
     CodeInfo{Code::bad_model, "bad_model", Fault::bad_model,
              "a checkpoint, vocabulary or LightGBM model is damaged or does not fit"},
     CodeInfo{Code::internal, "internal", Fault::internal, "an error of the program"},
-    CodeInfo{Code::read_crashed, "read_crashed", Fault::unprocessable,
-             "the process in which the service read the study crashed or was killed"},
-    CodeInfo{Code::read_out_of_memory, "read_out_of_memory", Fault::unprocessable,
-             "reading the study takes more memory than the service gives a study"},
-    CodeInfo{Code::read_timeout, "read_timeout", Fault::unprocessable,
-             "reading the study takes longer than the service gives a study"},
 };
 
 constexpr bool in_order() {
@@ -86,7 +86,7 @@ constexpr bool in_order() {
   return true;
 }
 static_assert(in_order(), "kCodes stands in the order of Code");
-static_assert(kCodes.size() == static_cast<std::size_t>(Code::read_timeout) + 1);
+static_assert(kCodes.size() == static_cast<std::size_t>(Code::internal) + 1);
 
 }  // namespace
 

@@ -52,6 +52,9 @@ enum class Code {
   undecodable_pixels,
   damaged_nifti,
   no_lungs,
+  read_crashed,
+  read_out_of_memory,
+  read_timeout,
   queue_full,
   starting,
   too_many_connections,
@@ -61,9 +64,6 @@ enum class Code {
   usage,
   bad_model,
   internal,
-  read_crashed,
-  read_out_of_memory,
-  read_timeout,
 };
 
 struct CodeInfo {
