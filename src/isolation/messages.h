@@ -62,7 +62,7 @@ struct Unexpected {
 
 template <>
 struct LastOf<Code> {
-  static constexpr Code value = Code::read_timeout;
+  static constexpr Code value = Code::internal;
 };
 template <>
 struct LastOf<KernelClass> {
