@@ -218,6 +218,20 @@ def check_full_queue(url):
             assert time.monotonic() < deadline, "the queue was never full"
 
 
+def check_full_disk(command):
+    """Such a service never is ready, and says why as soon as its models are loaded."""
+    service = Service(command + ["--disk-reserve", str(2**60)])
+    try:
+        url = service.address()
+        deadline = time.monotonic() + 120
+        while check(requests.get(f"{url}/ready", timeout=60)).json() != {"ready": False, "reason": "disk_full"}:
+            assert time.monotonic() < deadline, "the disk was never full"
+            time.sleep(0.1)
+        assert predict(url).json()["error_code"] == "disk_full"
+    finally:
+        service.stop()
+
+
 def check_starting(ctclip, models):
     """A service that has 16 GB of nothing to hash before it is ready."""
     with open(models / "hole.pt", "wb") as file:
@@ -268,8 +282,7 @@ def main():
             check_refusals(service.url, folder)
         with Service(command + ["--queue", "0"]) as service:
             check_full_queue(service.url)
-        with Service(command + ["--disk-reserve", str(2**60)]) as service:
-            assert predict(service.url).json()["error_code"] == "disk_full"
+        check_full_disk(command)
         check_starting(ctclip, models)
     check_all_was_seen()
 

@@ -137,23 +137,24 @@ def crowd(url, study, count):
 
 def check_stop(ctclip, study):
     """Told to stop, it answers what it has accepted, /health until the end, and refuses what comes."""
-    service = serve(ctclip, "--queue", "8").__enter__()
-    answers = crowd(service.url, study, 8)
-    service.send(signal.SIGTERM)
-    wait_for(lambda: any("stopping" in line for line in service.log), "the line of a stop")
-    late = predict(service.url, study, {"Accept-Language": "ru"})
-    assert (late.status_code, late.json()["error_code"]) == (503, "shutting_down"), late.text
-    assert late.json()["error"].startswith("Сервис останавливается") and late.headers["Retry-After"]
-    status = service.wait()
-    assert [one.result().status_code for one in answers] == [200] * 8 and status == 0, status
+    with serve(ctclip, "--queue", "8") as service:
+        answers = crowd(service.url, study, 8)
+        service.send(signal.SIGTERM)
+        wait_for(lambda: any("stopping" in line for line in service.log), "the line of a stop")
+        late = predict(service.url, study, {"Accept-Language": "ru"})
+        assert (late.status_code, late.json()["error_code"]) == (503, "shutting_down"), late.text
+        assert late.json()["error"].startswith("Сервис останавливается") and late.headers["Retry-After"]
+        assert service.wait() == 0
+    assert [one.result().status_code for one in answers] == [200] * 8
 
 
 def check_deadline(ctclip, study):
     """What is not answered by the deadline is answered with 503, and the exit status says so."""
     service = serve(ctclip, "--queue", "8", "--stop-timeout", "0").__enter__()
-    answers = crowd(service.url, study, 8)
-    service.send(signal.SIGTERM)
-    status = service.wait()
+    try:
+        answers = crowd(service.url, study, 8)
+    finally:
+        status = service.stop()
     codes = [one.result().status_code for one in answers]
     assert set(codes) <= {200, 503} and codes.count(503) >= 4 and status == 1, (codes, status)
     cut = next(one.result() for one in answers if one.result().status_code == 503)
@@ -222,18 +223,16 @@ def check_restart(ctclip, study):
     port = free_port()
     command = [ctclip, "serve", "--models", MODELS, "--port", str(port), "--queue", "4"]
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
-        service = Service(command).__enter__()
-        clients = [pool.submit(answered_in_the_end, service.url, study) for _ in range(6)]
-        for _ in range(2):
-            wait_for(lambda: metrics(service.url)["ctclip_http_requests_in_flight"].value() > 1
-                     or all(one.done() for one in clients), "load")
-            assert service.stop() == 0, service.log
-            service = Service(command).__enter__()
-            clients += [pool.submit(answered_in_the_end, service.url, study) for _ in range(3)]
-        for one in clients:
-            seen = one.result()
-            assert seen and seen[-1] == 200 and set(seen) <= {200, 429, 503}, seen
-        assert service.stop() == 0
+        clients = []
+        for _ in range(3):
+            with Service(command) as service:
+                clients += [pool.submit(answered_in_the_end, service.url, study) for _ in range(4)]
+                wait_for(lambda: metrics(service.url)["ctclip_http_requests_in_flight"].value() > 1
+                         or all(one.done() for one in clients), "load")
+        with Service(command):
+            for one in clients:
+                seen = one.result()
+                assert seen and seen[-1] == 200 and set(seen) <= {200, 429, 503}, seen
 
 
 def main():
