@@ -21,9 +21,15 @@ constexpr std::array kCodes = {
              "the ZIP archive is truncated or its data do not match its checksums"},
     CodeInfo{Code::encrypted_archive, "encrypted_archive", Fault::bad_request,
              "the ZIP archive is protected by a password"},
+    CodeInfo{Code::unauthenticated, "unauthenticated", Fault::bad_request,
+             "no API key came with the request, or one that is not known"},
+    CodeInfo{Code::forbidden, "forbidden", Fault::bad_request,
+             "the API key does not have the scope that this needs"},
     CodeInfo{Code::not_found, "not_found", Fault::bad_request, "there is nothing at this path"},
     CodeInfo{Code::method_not_allowed, "method_not_allowed", Fault::bad_request,
              "the path exists, but not for this HTTP method"},
+    CodeInfo{Code::upload_too_slow, "upload_too_slow", Fault::bad_request,
+             "the upload stayed below the least rate, or took longer than the limit"},
     CodeInfo{Code::upload_too_large, "upload_too_large", Fault::too_large,
              "the upload has more bytes than the limit"},
     CodeInfo{Code::inflated_too_large, "inflated_too_large", Fault::too_large,
@@ -34,6 +40,8 @@ constexpr std::array kCodes = {
              "the series has more slices than the limit"},
     CodeInfo{Code::image_too_large, "image_too_large", Fault::too_large,
              "rows, columns or voxels are over the limit"},
+    CodeInfo{Code::nested_too_deep, "nested_too_deep", Fault::too_large,
+             "folders lie inside one another deeper than the limit"},
     CodeInfo{Code::no_dicom, "no_dicom", Fault::unprocessable, "no DICOM image was found"},
     CodeInfo{Code::too_few_slices, "too_few_slices", Fault::unprocessable,
              "no series has enough valid slices"},
@@ -58,7 +66,13 @@ constexpr std::array kCodes = {
              "the NIfTI header or data are damaged or unsupported"},
     CodeInfo{Code::no_lungs, "no_lungs", Fault::unprocessable,
              "no lungs, or only a sliver of them, are in the image"},
+    CodeInfo{Code::study_timeout, "study_timeout", Fault::unprocessable,
+             "the study took longer than the limit"},
     CodeInfo{Code::queue_full, "queue_full", Fault::busy, "too many studies are waiting"},
+    CodeInfo{Code::client_limit, "client_limit", Fault::busy,
+             "this client has as many studies or connections as one client may have"},
+    CodeInfo{Code::too_many_attempts, "too_many_attempts", Fault::busy,
+             "too many wrong API keys came from this address"},
     CodeInfo{Code::starting, "starting", Fault::unavailable, "the models are still being loaded"},
     CodeInfo{Code::too_many_connections, "too_many_connections", Fault::unavailable,
              "every connection that the service allows is at work"},
@@ -71,20 +85,6 @@ constexpr std::array kCodes = {
     CodeInfo{Code::bad_model, "bad_model", Fault::bad_model,
              "a checkpoint, vocabulary or LightGBM model is damaged or does not fit"},
     CodeInfo{Code::internal, "internal", Fault::internal, "an error of the program"},
-    CodeInfo{Code::unauthenticated, "unauthenticated", Fault::bad_request,
-             "no API key came with the request, or one that is not known"},
-    CodeInfo{Code::forbidden, "forbidden", Fault::bad_request,
-             "the API key does not have the scope that this needs"},
-    CodeInfo{Code::upload_too_slow, "upload_too_slow", Fault::bad_request,
-             "the upload stayed below the least rate, or took longer than the limit"},
-    CodeInfo{Code::nested_too_deep, "nested_too_deep", Fault::too_large,
-             "folders lie inside one another deeper than the limit"},
-    CodeInfo{Code::study_timeout, "study_timeout", Fault::unprocessable,
-             "the study took longer than the limit"},
-    CodeInfo{Code::client_limit, "client_limit", Fault::busy,
-             "this client has as many studies or connections as one client may have"},
-    CodeInfo{Code::too_many_attempts, "too_many_attempts", Fault::busy,
-             "too many wrong API keys came from this address"},
 };
 
 constexpr bool in_order() {
@@ -94,7 +94,7 @@ constexpr bool in_order() {
   return true;
 }
 static_assert(in_order(), "kCodes stands in the order of Code");
-static_assert(kCodes.size() == static_cast<std::size_t>(Code::too_many_attempts) + 1);
+static_assert(kCodes.size() == static_cast<std::size_t>(Code::internal) + 1);
 
 }  // namespace
 
