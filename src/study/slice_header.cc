@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cmath>
 #include <utility>
 
 #include "study/attributes.h"
@@ -115,7 +116,10 @@ std::string read_rescale(const Attributes& attributes, Slice& slice) {
   }
   const std::optional<double> slope = attributes.number(DCM_RescaleSlope);
   const std::optional<double> intercept = attributes.number(DCM_RescaleIntercept);
-  if (!slope || !intercept || *slope == 0) return "RescaleSlope or RescaleIntercept is no number";
+  constexpr double kMost = 1e9;  // HU; what float cannot hold would become infinite
+  const bool sane = slope && intercept && *slope != 0 && std::abs(*slope) <= kMost &&
+                    std::abs(*intercept) <= kMost;
+  if (!sane) return "RescaleSlope or RescaleIntercept is no sane number";
   slice.slope = *slope;
   slice.intercept = *intercept;
   return {};
