@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""A table in Markdown of what libFuzzer's logs say. Usage: fuzz_figures.py LOGS
+"""A table in Markdown of what libFuzzer's logs say. Usage: fuzz_figures.py LOGS [--into DOCUMENT]
 
+--into puts it between the document's lines "<!-- fuzz -->" and "<!-- end of fuzz -->".
 LOGS holds a file for each run, TARGET.SECONDS.log, as scripts/fuzz writes them. Executions, CPU time and stops of a
 target's runs are added up; coverage is the largest of them.
 """
@@ -36,16 +37,28 @@ class Target:
             self.cpu += 60 * (minutes + system_minutes) + seconds + system_seconds
 
 
-def main():
+def table(logs):
     targets = collections.defaultdict(Target)
-    for log in sorted(pathlib.Path(sys.argv[1]).glob("*.log")):
+    for log in sorted(logs.glob("*.log")):
         targets[log.name.split(".")[0]].add(log.read_text(errors="replace"))
-    print("| target | executions | per CPU second | edges | features | CPU minutes | peak, MB | stopped |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    lines = ["| target | executions | per CPU second | edges | features | CPU minutes | peak, MB | runs that stopped |",
+             "| --- | --- | --- | --- | --- | --- | --- | --- |"]
     for name, target in sorted(targets.items()):
         rate = target.executions / target.cpu if target.cpu else 0
-        print(f"| {name} | {target.executions:,} | {rate:,.0f} | {target.edges:,} | {target.features:,} | "
-              f"{target.cpu / 60:.1f} | {target.memory} | {target.stopped} |")
+        lines.append(f"| {name} | {target.executions:,} | {rate:,.0f} | {target.edges:,} | {target.features:,} | "
+                     f"{target.cpu / 60:.1f} | {target.memory} | {target.stopped} |")
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    figures = table(pathlib.Path(sys.argv[1]))
+    if sys.argv[2:3] != ["--into"]:
+        print(figures, end="")
+        return
+    document = pathlib.Path(sys.argv[3])
+    before, rest = document.read_text().split("<!-- fuzz -->\n", 1)
+    after = rest.split("<!-- end of fuzz -->", 1)[1]
+    document.write_text(f"{before}<!-- fuzz -->\n\n{figures}\n<!-- end of fuzz -->{after}")
 
 
 main()

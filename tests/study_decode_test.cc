@@ -426,6 +426,21 @@ TEST(MultiFrame, OnlyTheFramesAskedForInAnyOrder) {
   }
 }
 
+TEST(MultiFrame, AFrameOfAnotherSizeIsRefused) {
+  const std::string rows = DicomBuilder::elements().number(0x0028, 0x0010, 200).bytes();
+  const std::string group =
+      DicomBuilder::elements().raw(0x0028, 0x9110, "SQ", DicomBuilder::item(rows)).bytes();
+  DicomBuilder file = ct_header({.frames = "2"});
+  file.raw(0x5200, 0x9230, "SQ", DicomBuilder::item("") + DicomBuilder::item(group));
+  const MemorySource source(file.raw(0x7FE0, 0x0010, "OW", cells_16(std::vector(12, 1))).bytes());
+  const std::vector<Slice> slices = scan_all(source).slices;
+  ASSERT_EQ(slices.size(), 2U);
+  ASSERT_EQ(slices[1].rows, 200) << "by a functional group";
+  const auto [code, message] = error_of([&] { decode_all(source, slices); });
+  EXPECT_EQ(code, "undecodable_pixels");
+  EXPECT_THAT(message, HasSubstr("frames 1 and 2 are not of the same size"));
+}
+
 TEST(MultiFrame, AFrameThatIsMissingIsNamed) {
   CTCLIP_NEEDS_DATA();
   const MemorySource source(read_file(

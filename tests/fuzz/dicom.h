@@ -2,8 +2,11 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <map>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "fuzz/fuzz.h"
 #include "study/slice.h"
@@ -22,25 +25,35 @@ inline Limits small_limits() {
   return limits;
 }
 
-/// Scans a source and decodes each valid slice by itself. What is taken must be an image of the
-/// size that its header says, of numbers.
+/// Decodes some slices of one file. What is taken must be images of the size that their headers
+/// say, of numbers.
+inline void decode_some(const Source& source, std::span<const Slice* const> slices,
+                        const Limits& limits) {
+  may_refuse([&] {
+    decode(source, slices, limits, [&](std::size_t index, std::span<const float> hu) {
+      const Slice& slice = *slices[index];
+      const auto pixels =
+          static_cast<std::size_t>(slice.rows) * static_cast<std::size_t>(slice.columns);
+      if (hu.size() != pixels) std::abort();
+      for (const float value : hu) {
+        if (!std::isfinite(value)) std::abort();
+      }
+    });
+  });
+}
+
+/// Scans a source and decodes every valid slice: of each file the last one by itself, and all.
 inline void decode_slices(const Source& source, const Limits& limits) {
   static ThreadPool pool(1);
   Watch watch;
   const Contents contents = scan(source, limits, pool, watch);
+  std::map<std::size_t, std::vector<const Slice*>> files;
   for (const Slice& slice : contents.slices) {
-    if (!slice.defect.empty()) continue;
-    const Slice* const one = &slice;
-    const auto pixels =
-        static_cast<std::size_t>(slice.rows) * static_cast<std::size_t>(slice.columns);
-    may_refuse([&] {
-      decode(source, {&one, 1}, limits, [&](std::size_t, std::span<const float> hu) {
-        if (hu.size() != pixels) std::abort();
-        for (const float value : hu) {
-          if (!std::isfinite(value)) std::abort();
-        }
-      });
-    });
+    if (slice.defect.empty()) files[slice.file].push_back(&slice);
+  }
+  for (const auto& [file, slices] : files) {
+    if (slices.size() > 1) decode_some(source, std::span(slices).last(1), limits);
+    decode_some(source, slices, limits);
   }
 }
 
