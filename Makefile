@@ -1,4 +1,4 @@
-.PHONY: all install deb demo test bench clean
+.PHONY: all install deb demo test fuzz bench clean
 
 PREFIX ?= /usr/local
 
@@ -21,6 +21,10 @@ demo:
 
 test:
 	scripts/test
+
+# FUZZ_SECONDS (60) for each target, FUZZ_JOBS (1) targets at once, TARGETS="zip dicom" for some.
+fuzz:
+	scripts/fuzz $(TARGETS)
 
 bench:
 	scripts/bench

@@ -50,6 +50,14 @@ TEST_F(JournalTest, ARowComesBackAsItWent) {
   EXPECT_FALSE(failed.probability_of_pathology || failed.pathology || failed.time_of_processing);
 }
 
+TEST_F(JournalTest, ANumberThatIsNoneOfOursIsDamage) {
+  for (const char* name : {"size", "modified", "files", "tries"}) {
+    auto line = to_json(a_row("a.zip"));
+    line[name] = 1e300;
+    EXPECT_THROW(batch::row_of(line), Error) << name;
+  }
+}
+
 TEST_F(JournalTest, CutOffAnywhereItGoesOnWithItsWholeLines) {
   const std::vector<std::string> names = {"a.zip", "b.zip", "c.zip"};
   const fs::path whole = write_journal(at("r.csv"), a_header(),

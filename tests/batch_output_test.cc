@@ -144,6 +144,8 @@ TEST(MakeRow, BelievesNoAnswerWithoutAResult) {
                                                          {"probability_of_pathology", 1.5},
                                                          {"probability_of_pathology", "0.2"},
                                                          {"pathology", nullptr},
+                                                         {"pathology", 1e300},
+                                                         {"pathology", 0.5},
                                                          {"pathology", 2}}) {
     ordered_json bad = good;
     bad[field] = value;
@@ -152,6 +154,14 @@ TEST(MakeRow, BelievesNoAnswerWithoutAResult) {
     EXPECT_EQ(row.error_code, "bad_answer");
     EXPECT_FALSE(row.probability_of_pathology || row.pathology) << bad;
   }
+}
+
+TEST(MakeRow, ALongTextIsCutBetweenCharacters) {
+  std::string reason = "x";
+  while (reason.size() < 5'000) reason += "я";
+  const Row row = batch::make_row({{"processing_status", "Failure"}, {"error", reason}});
+  EXPECT_EQ(row.error.size(), 1'999U);
+  EXPECT_TRUE(row.error.ends_with("я"));
 }
 
 }  // namespace

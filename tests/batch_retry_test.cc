@@ -137,9 +137,26 @@ TEST(ReplyOf, KnowsWhatIsWorthATry) {
   for (const long status : {401, 403, 404, 405}) {
     EXPECT_EQ(batch::reply_of(status, "", {}).kind, Reply::Kind::misdirected) << status;
   }
+  const Reply numbers =
+      batch::reply_of(429, R"({"processing_status":"Failure","error":1,"error_code":2})", {});
+  EXPECT_EQ(numbers.error_code, "failed");
+  EXPECT_EQ(numbers.error, "");
   const Reply strange = batch::reply_of(200, "[1, 2]", {});
   EXPECT_EQ(strange.answer["processing_status"], "Failure");
   EXPECT_EQ(strange.answer["error_code"], "http_200");
+}
+
+TEST(ReplyOf, WhatNestsDeeplyOrHasManyKeysIsNoAnswer) {
+  const std::string begin = R"({"processing_status":"Success","x":)";
+  const auto code_of = [](const std::string& body) {
+    return batch::reply_of(200, body, {}).answer.value("error_code", "");
+  };
+  const std::string deep = std::string(200'000, '[') + std::string(200'000, ']');
+  EXPECT_EQ(code_of(begin + deep + "}"), "http_200");
+  std::string many = "{";
+  for (int i = 0; i < 300'000; ++i) many += "\"" + std::to_string(i) + "\":0,";
+  EXPECT_EQ(code_of(begin + many + "\"\":0}}"), "http_200");
+  EXPECT_EQ(code_of(begin + R"({"a":[1]}})"), "");
 }
 
 TEST(PredictUrl, TakesBothFormsOfTheGuide) {

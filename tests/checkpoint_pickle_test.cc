@@ -177,6 +177,21 @@ TEST_F(Pickle, SizesInItAreNotBelieved) {
   EXPECT_THAT(refusal(std::string(20, 'N') + ".", small), HasSubstr("longer than any"));
 }
 
+TEST_F(Pickle, WhatIsCopiedAgainAndAgainIsCounted) {
+  Policy small;
+  small.max_bytes = 100'000;
+  // A list of 10,000 pairs, and a dict made of it by three bytes each time.
+  std::string pairs = "ccollections\nOrderedDict\nq\0]q\1(NN\x86q\2"s;
+  for (int i = 0; i < 10'000; ++i) pairs += "h\2"s;
+  pairs += "e\x85q\3"s;
+  for (int i = 0; i < 10'000; ++i) pairs += "h\0h\3R0"s;
+  EXPECT_THAT(refusal(pairs + ".", small), HasSubstr("copies itself"));
+  // A long name of a class, named by five bytes.
+  std::string names = "X\x50\xc3\0\0"s + std::string(50'000, 'm') + "q\0"s;
+  for (int i = 0; i < 1'000; ++i) names += "h\0h\0\x93"s;
+  EXPECT_THAT(refusal(names + ".", small), HasSubstr("copies itself"));
+}
+
 TEST_F(Pickle, NestingOfAnyDepthHarmsNothing) {
   // Each TUPLE1 holds the last; a tree of owning pointers would overflow the stack when it goes.
   const Ref deep = read("N"s + std::string(1'000'000, '\x85') + ".");

@@ -217,6 +217,28 @@ TEST_F(Hostile, ViewsOutsideOfTheirStorage) {
   EXPECT_EQ(opened_->read("w").size(), 3) << "an expanded view";
 }
 
+TEST_F(Hostile, DescriptionsOfAnyDepthOrLengthHarmNothing) {
+  // torch.Size of torch.Size of ..: taking one off by a call each would overflow the stack.
+  std::string deep = "ctorch\nSize\nq\x00"s + "K\x04\x85"s;
+  for (int i = 0; i < 200'000; ++i) deep = std::move(deep) + "\x85q\x01h\x00h\x01R"s;
+  EXPECT_THAT(open_zip(dict(4, "K\0"s, deep, "K\x01\x85")), HasSubstr("described wrongly"));
+  const std::string long_shape = "("s + std::string(65, 'N') + "t";
+  EXPECT_THAT(open_zip(dict(4, "K\0"s, long_shape, "K\x01\x85")), HasSubstr("described wrongly"));
+  EXPECT_THAT(open_zip(dict(4, "K\0"s, "K\x04\x85", "K\x01\x85", std::string(2'000, 'w'))),
+              HasSubstr("is too long"));
+}
+
+TEST_F(Hostile, ATextUsedAMillionTimesIsNoList) {
+  std::string list =
+      pickled_text("target_pathologies") + pickled_text(std::string(10'000, 'x')) + "q\5]("s;
+  for (int i = 0; i < 10'000; ++i) list += "h\5"s;
+  std::string pickle = dict(4, "K\0"s, "K\x04\x85", "K\x01\x85");
+  pickle.pop_back();  // STOP
+  EXPECT_EQ(open_zip(pickle + list + "es."), "nothing was thrown");
+  EXPECT_THAT(refusal([&] { opened_->strings("target_pathologies"); }),
+              HasSubstr("list of strings"));
+}
+
 TEST_F(Hostile, NewerWaysToRebuildATensor) {
   const std::string storage = "("s + pickled_text("storage") + "ctorch.storage\nUntypedStorage\n" +
                               pickled_text("0") + pickled_text("cuda:1") + "K\x10tQ";

@@ -290,6 +290,31 @@ CtHeader htj2k_header(const std::string& leaf) {
           .high_bit = 11};
 }
 
+TEST(RunLength, SegmentsOutsideOfTheFrameAreRefused) {
+  const CtHeader header = {
+      .transfer_syntax = "1.2.840.10008.1.2.5", .rows = 1, .columns = 2, .intercept = "0"};
+  const auto frame = [](const std::vector<uint32_t>& head) {
+    std::string bytes;
+    for (const uint32_t value : head) bytes += DicomBuilder::u32(value);
+    bytes.resize(64, '\0');
+    return bytes + "\1\2\3\x80\1\4\5\x80";  // two literals and a byte of padding, twice
+  };
+  const auto decoded = [&](const std::string& bytes) {
+    return decode_bytes(ct_header(header).bytes() + encapsulated({bytes}));
+  };
+  EXPECT_THAT(decoded(frame({2, 64, 68})), ElementsAre(ElementsAre(0x204, 0x305)));
+  for (const std::vector<uint32_t>& head : std::vector<std::vector<uint32_t>>{{2, 64, 0x0F000000},
+                                                                              {2, 64, 72},
+                                                                              {2, 68, 64},
+                                                                              {2, 64, 64},
+                                                                              {2, 0, 68},
+                                                                              {1, 64},
+                                                                              {16, 64}}) {
+    EXPECT_EQ(error_of([&] { decoded(frame(head)); }).first, "undecodable_pixels") << head.back();
+  }
+  EXPECT_EQ(error_of([&] { decoded("\2"); }).first, "undecodable_pixels");
+}
+
 TEST(Htj2k, LosslessStreamsAreExact) {
   for (const auto& [leaf, file] :
        {std::pair<std::string, std::string>{"201", "lossless_u12.j2c"}, {"202", "rpcl_u12.j2c"}}) {
@@ -424,6 +449,21 @@ TEST(MultiFrame, OnlyTheFramesAskedForInAnyOrder) {
               (Images{both[1], both[0], both[1]}))
         << name;
   }
+}
+
+TEST(MultiFrame, AFrameOfAnotherSizeIsRefused) {
+  const std::string rows = DicomBuilder::elements().number(0x0028, 0x0010, 200).bytes();
+  const std::string group =
+      DicomBuilder::elements().raw(0x0028, 0x9110, "SQ", DicomBuilder::item(rows)).bytes();
+  DicomBuilder file = ct_header({.frames = "2"});
+  file.raw(0x5200, 0x9230, "SQ", DicomBuilder::item("") + DicomBuilder::item(group));
+  const MemorySource source(file.raw(0x7FE0, 0x0010, "OW", cells_16(std::vector(12, 1))).bytes());
+  const std::vector<Slice> slices = scan_all(source).slices;
+  ASSERT_EQ(slices.size(), 2U);
+  ASSERT_EQ(slices[1].rows, 200) << "by a functional group";
+  const auto [code, message] = error_of([&] { decode_all(source, slices); });
+  EXPECT_EQ(code, "undecodable_pixels");
+  EXPECT_THAT(message, HasSubstr("frames 1 and 2 are not of the same size"));
 }
 
 TEST(MultiFrame, AFrameThatIsMissingIsNamed) {

@@ -163,6 +163,8 @@ TEST(Scan, RescaleNeedsBothOfItsAttributes) {
   EXPECT_EQ(slice_with({.slope = ""}).intercept, 0);
   EXPECT_EQ(slice_with({.intercept = ""}).slope, 1);
   EXPECT_EQ(slice_with({.slope = " +2.5e0 ", .intercept = "-7"}).slope, 2.5);
+  EXPECT_THAT(slice_with({.slope = "1e300"}).defect, HasSubstr("no sane number"));
+  EXPECT_THAT(slice_with({.intercept = "-1e38"}).defect, HasSubstr("no sane number"));
 }
 
 TEST(Scan, TextIsPrintable) {

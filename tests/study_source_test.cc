@@ -266,6 +266,23 @@ TEST(ZipSource, RefusesAClaimOfEntriesThatAreNotThere) {
   EXPECT_EQ(code_of_opening(dir.path() / "a.zip"), "damaged_archive");
 }
 
+TEST(ZipSource, CountsTheClaimOfEveryEndRecord) {
+  const auto u64 = [](uint64_t value) {
+    return DicomBuilder::u32(static_cast<uint32_t>(value)) +
+           DicomBuilder::u32(static_cast<uint32_t>(value >> 32));
+  };
+  const std::string none = "PK\x05\x06" + std::string(18, '\0');
+  const uint64_t many = uint64_t{1} << 32;
+  // A zip64 record that claims many entries, its locator, and an end whose comment is another end.
+  std::string bytes = "PK\x03\x04PK\x06\x06" + u64(44) + std::string(12, '\0') + u64(many) +
+                      u64(many) + u64(0) + u64(0);
+  bytes += "PK\x06\x07" + DicomBuilder::u32(0) + u64(4) + DicomBuilder::u32(1);
+  bytes += "PK\x05\x06" + std::string(16, '\xFF') + DicomBuilder::u16(22) + none;
+  const TempDir dir;
+  write_file(dir.path() / "two.zip", bytes);
+  EXPECT_EQ(code_of_opening(dir.path() / "two.zip"), "too_many_entries");
+}
+
 TEST(ZipSource, SurvivesFlippedBytes) {
   TempDir dir;
   write_zip(dir.path() / "a.zip", {{"a/1", std::string(300, 'a')}, {"2", "stored?"}});

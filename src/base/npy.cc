@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <fstream>
-#include <regex>
+#include <string_view>
 
 #include "base/error.h"
 
@@ -14,6 +16,9 @@ namespace ctclip {
 namespace {
 
 static_assert(std::endian::native == std::endian::little);
+
+/// Values of an array; also of one without any, whose other sizes would be.
+constexpr int64_t kMost = int64_t{1} << 40;
 
 [[noreturn]] void refuse(const std::filesystem::path& path, const std::string& what) {
   throw Error(Code::bad_parameter, fmt::format("{}: {}", path.string(), what));
@@ -87,20 +92,40 @@ std::string read_header(std::ifstream& file, const std::filesystem::path& path) 
   return header;
 }
 
-std::string field(const std::string& header, const char* pattern,
-                  const std::filesystem::path& path) {
-  std::smatch match;
-  if (!std::regex_search(header, match, std::regex(pattern))) {
-    refuse(path, fmt::format("has no '{}' in its .npy header", pattern));
-  }
-  return match[1];
+/// What stands behind "'key':" in the header's Python dict, blanks left out.
+std::string_view field(std::string_view header, const std::string& key,
+                       const std::filesystem::path& path) {
+  const std::string quoted = "'" + key + "':";
+  std::size_t at = header.find(quoted);
+  if (at != std::string_view::npos) at = header.find_first_not_of(' ', at + quoted.size());
+  if (at == std::string_view::npos) refuse(path, fmt::format("has no {} in its header", quoted));
+  return header.substr(at);
 }
 
-Shape parse_shape(const std::string& text) {
+std::string parse_dtype(std::string_view text, const std::filesystem::path& path) {
+  const std::size_t end = text.find('\'', 1);
+  if (text.front() != '\'' || end == std::string_view::npos) {
+    refuse(path, "expected a numeric dtype, found another");
+  }
+  return std::string(text.substr(1, end - 1));
+}
+
+/// "(3, 4)", "(3,)" or "()". The product of the sizes fits.
+Shape parse_shape(std::string_view text, const std::filesystem::path& path) {
+  const std::size_t end = text.find(')');
+  const auto damaged = [&] { refuse(path, "has a damaged shape in its .npy header"); };
+  if (text.front() != '(' || end == std::string_view::npos) damaged();
   Shape shape;
-  static const std::regex number("[0-9]+");
-  for (std::sregex_iterator it(text.begin(), text.end(), number), end; it != end; ++it) {
-    shape.push_back(std::stoll(it->str()));
+  int64_t product = 1;
+  for (std::size_t at = text.find_first_of("0123456789"); at < end;
+       at = text.find_first_of("0123456789", at)) {
+    int64_t size = 0;
+    const auto [rest, problem] = std::from_chars(text.data() + at, text.data() + end, size);
+    const bool fits =
+        !__builtin_mul_overflow(product, std::max<int64_t>(size, 1), &product) && product < kMost;
+    if (problem != std::errc() || !fits) damaged();
+    shape.push_back(size);
+    at = static_cast<std::size_t>(rest - text.data());
   }
   return shape;
 }
@@ -133,9 +158,9 @@ NpyArray read_npy(const std::filesystem::path& path) {
   if (!file) refuse(path, "cannot be opened");
   const std::string header = read_header(file, path);
   NpyArray array;
-  array.dtype = field(header, "'descr': *'([^']*)'", path);
-  array.shape = parse_shape(field(header, "'shape': *\\(([^)]*)\\)", path));
-  const bool fortran = field(header, "'fortran_order': *(True|False)", path) == "True";
+  array.dtype = parse_dtype(field(header, "descr", path), path);
+  array.shape = parse_shape(field(header, "shape", path), path);
+  const bool fortran = field(header, "fortran_order", path).starts_with("True");
 
   const auto left = std::filesystem::file_size(path) - static_cast<uintmax_t>(file.tellg());
   const std::size_t item = item_size(array.dtype, path);

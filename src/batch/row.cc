@@ -16,13 +16,33 @@ constexpr std::size_t kLongestText = 2000;  // of what a service says; ours says
 std::string text_in(const ordered_json& json, const char* name) {
   const auto found = json.find(name);
   if (found == json.end() || !found->is_string()) return {};
-  return found->get<std::string>().substr(0, kLongestText);
+  std::string text = found->get<std::string>();
+  if (text.size() <= kLongestText) return text;
+  std::size_t end = kLongestText;  // not within a character
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+  return text.substr(0, end);
 }
 
 std::optional<double> number_in(const ordered_json& json, const char* name) {
   const auto found = json.find(name);
   if (found == json.end() || !found->is_number()) return std::nullopt;
   return found->get<double>();
+}
+
+/// 0 or 1; a number that is neither says nothing.
+std::optional<int> verdict_in(const ordered_json& json) {
+  const auto number = number_in(json, "pathology");
+  if (!number || (*number != 0 && *number != 1)) return std::nullopt;
+  return static_cast<int>(*number);
+}
+
+/// Throws Error{usage} for a number with a fraction or beyond 64 bits, which no cast may see.
+int64_t whole_in(const ordered_json& json, const char* name) {
+  const ordered_json& value = json.at(name);
+  if (!value.is_number_integer()) {
+    throw Error(Code::usage, fmt::format("no row of a batch: {} is no whole number", name));
+  }
+  return value.get<int64_t>();
 }
 
 template <typename Value>
@@ -74,8 +94,7 @@ void fail(Row& row, const std::string& code, const std::string& reason) {
 
 bool is_whole(const Row& row) {
   const auto& probability = row.probability_of_pathology;
-  return probability && *probability >= 0 && *probability <= 1 && row.pathology &&
-         (*row.pathology == 0 || *row.pathology == 1);
+  return probability && *probability >= 0 && *probability <= 1 && row.pathology;
 }
 
 }  // namespace
@@ -93,8 +112,7 @@ Row make_row(const ordered_json& answer) {
   }
   row.success = true;
   row.probability_of_pathology = number_in(answer, "probability_of_pathology");
-  if (const auto pathology = number_in(answer, "pathology"))
-    row.pathology = static_cast<int>(*pathology);
+  row.pathology = verdict_in(answer);
   row.most_dangerous_pathology_type = text_in(answer, "most_dangerous_pathology_type");
   if (answer.contains("details")) add_details(answer["details"], row);
   if (!is_whole(row)) fail(row, "bad_answer", "The answer says Success but has no result in it.");
@@ -131,8 +149,8 @@ Row row_of(const ordered_json& json) {
     const ordered_json& columns = json.at("row");
     Row row;
     row.path = json.at("path");
-    row.fingerprint = {json.at("size"), json.at("modified"), json.at("files")};
-    row.tries = json.at("tries");
+    row.fingerprint = {whole_in(json, "size"), whole_in(json, "modified"), whole_in(json, "files")};
+    row.tries = whole_in(json, "tries");
     row.models = json.at("models");
     row.bundle = json.at("bundle");
     row.error_code = json.at("error_code");
@@ -140,8 +158,7 @@ Row row_of(const ordered_json& json) {
     row.study_uid = columns.at("study_uid");
     row.series_uid = columns.at("series_uid");
     row.probability_of_pathology = number_in(columns, "probability_of_pathology");
-    if (const auto pathology = number_in(columns, "pathology"))
-      row.pathology = static_cast<int>(*pathology);
+    row.pathology = verdict_in(columns);
     row.success = columns.at("processing_status") == "Success";
     row.time_of_processing = number_in(columns, "time_of_processing");
     row.most_dangerous_pathology_type = columns.at("most_dangerous_pathology_type");

@@ -195,6 +195,29 @@ class Service : public Backend {
   std::unique_ptr<CURL, FreeCurl> curl_;
 };
 
+/// What nests deeper, or has more keys, is no answer of ours: copying the one recurses, and an
+/// object that keeps its order looks through all its keys for each new one.
+ordered_json parse_answer(std::string_view body) {
+  constexpr int kDeepest = 32;
+  constexpr int64_t kMostKeys = 10'000;
+  int64_t keys = 0;
+  bool sane = true;
+  ordered_json answer = ordered_json::parse(
+      body,
+      [&](int depth, ordered_json::parse_event_t event, const ordered_json&) {
+        keys += event == ordered_json::parse_event_t::key;
+        sane = sane && depth <= kDeepest && keys <= kMostKeys;
+        return sane;  // what is not kept costs nothing
+      },
+      false);
+  return sane ? answer : ordered_json(ordered_json::value_t::discarded);
+}
+
+std::string text_or(const ordered_json& answer, const char* name, const std::string& otherwise) {
+  const auto found = answer.find(name);
+  return found != answer.end() && found->is_string() ? found->get<std::string>() : otherwise;
+}
+
 }  // namespace
 
 ordered_json failure(const std::string& error_code, const std::string& error) {
@@ -229,14 +252,15 @@ Reply reply_of(long status, std::string_view body,
   const auto is_one_of = [status](const auto& list) {
     return std::find(list.begin(), list.end(), status) != list.end();
   };
-  ordered_json answer = ordered_json::parse(body, nullptr, false);
+  ordered_json answer = parse_answer(body);
   const bool told = answer.is_object() && answer.contains("processing_status");
   if (!told) {
     answer = failure("http_" + std::to_string(status),
                      fmt::format("The service answered HTTP {} and no result.", status));
   }
-  Reply reply{Reply::Kind::answer, answer, answer.value("error_code", "failed"), {}, retry_after};
-  if (answer.contains("error") && answer["error"].is_string()) reply.error = answer["error"];
+  Reply reply{Reply::Kind::answer, {}, text_or(answer, "error_code", "failed"), {}, retry_after};
+  reply.error = text_or(answer, "error", "");
+  reply.answer = std::move(answer);
   if (is_one_of(kAgain)) reply.kind = Reply::Kind::again;
   if (is_one_of(kMisdirected)) reply.kind = Reply::Kind::misdirected;
   return reply;

@@ -96,6 +96,13 @@ std::optional<Elements> elements(const Document& doc, Ref ref) {
   return Elements{*type, doc[ref].text, nullptr};
 }
 
+/// Little-endian two's complement of 1 to 8 bytes.
+int64_t signed_integer(std::string_view bytes) {
+  const auto shift = static_cast<unsigned>(64 - 8 * bytes.size());  // spreads the sign
+  const uint64_t bits = little_endian(std::as_bytes(std::span(bytes)));
+  return static_cast<int64_t>(bits << shift) >> shift;
+}
+
 /// One element of 1 to 8 bytes.
 std::optional<double> number(const NumpyType& type, std::string_view raw) {
   std::string bytes(raw);
@@ -105,8 +112,7 @@ std::optional<double> number(const NumpyType& type, std::string_view raw) {
   if (type.kind == 'f' && type.size == 4) return std::bit_cast<float>(static_cast<uint32_t>(bits));
   if (type.kind == 'u' || type.kind == 'b') return static_cast<double>(bits);
   if (type.kind != 'i') return std::nullopt;
-  const auto shift = static_cast<unsigned>(64 - 8 * type.size);  // spreads the sign
-  return static_cast<double>(static_cast<int64_t>(bits << shift) >> shift);
+  return static_cast<double>(signed_integer(bytes));
 }
 
 /// Bytes of the elements behind a wrapper. Throws where they are not all there.
@@ -173,9 +179,14 @@ std::optional<std::vector<double>> array_of_numbers(const Document& doc, Ref ref
 std::optional<std::vector<std::string>> array_of_texts(const Document& doc, Ref ref) {
   const auto array = elements(doc, ref);
   if (!array || array->objects == nullptr) return std::nullopt;
+  uint64_t left = uint64_t{16} << 20U;  // one long text may be in the list any number of times
   std::vector<std::string> result;
   for (const Ref item : *array->objects) {
-    if (doc[item].kind != Kind::text || !is_utf8(doc[item].text)) return std::nullopt;
+    const uint64_t size = sizeof(std::string) + doc[item].text.size();
+    if (doc[item].kind != Kind::text || size > left || !is_utf8(doc[item].text)) {
+      return std::nullopt;
+    }
+    left -= size;
     result.push_back(doc[item].text);
   }
   return result;
@@ -194,8 +205,9 @@ std::optional<int64_t> integer_of(const Document& doc, Ref ref) {
       type->size > 8) {
     return std::nullopt;
   }
-  const auto value = number(*type, *bytes);
-  return static_cast<int64_t>(*value);
+  std::string raw_bytes = *bytes;
+  if (type->big_endian) std::reverse(raw_bytes.begin(), raw_bytes.end());
+  return signed_integer(raw_bytes);
 }
 
 }  // namespace ctclip::pickle

@@ -12,6 +12,8 @@ namespace {
 
 /// Open MARKs at once: CPython's pickler opens one for each level of nesting.
 constexpr std::size_t kMaxMarks = 65536;
+/// An opcode of one byte can add a reference of four; only copies make more than that of a pickle.
+constexpr uint64_t kMostHeld = 4;
 constexpr uint8_t kStop = '.';
 constexpr uint8_t kNewestProtocol = 5;
 
@@ -44,7 +46,9 @@ class Machine {
     if (doc_.size() >= policy_.max_values) {
       in_.refuse(fmt::format("holds more than {} values", policy_.max_values));
     }
-    return doc_.add(std::move(value));
+    const Ref ref = doc_.add(std::move(value));
+    if (doc_.held() / kMostHeld > policy_.max_bytes) in_.refuse("copies itself again and again");
+    return ref;
   }
   void push(Value value) { stack_.push_back(add(std::move(value))); }
   void push_named(Kind kind, std::string text) {

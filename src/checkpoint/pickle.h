@@ -56,6 +56,8 @@ class Document {
   const Value& operator[](Ref ref) const { return values_[ref]; }
   Value& operator[](Ref ref) { return values_[ref]; }
   std::size_t size() const { return values_.size(); }
+  /// Bytes of all texts and items, as they were when they were added.
+  uint64_t held() const { return held_; }
   Ref add(Value value);
 
   /// Value of a text key of a dict; nothing where `dict` is no dict or has no such key.
@@ -69,6 +71,7 @@ class Document {
 
  private:
   std::deque<Value> values_;
+  uint64_t held_ = 0;
 };
 
 /// What a caller of the machine allows, and its limits.

@@ -85,6 +85,7 @@ bool holds(const Names& names, std::string_view name) {
 Document::Document() { values_.emplace_back(); }
 
 Ref Document::add(Value value) {
+  held_ += value.text.size() + value.items.size() * sizeof(Ref);
   values_.push_back(std::move(value));
   return static_cast<Ref>(values_.size() - 1);
 }

@@ -15,6 +15,10 @@ using pickle::Value;
 
 /// Parameters may be wrapped: a parameter of a subclass of a tensor.
 constexpr int kMaxWrappers = 8;
+/// A pickle may use one long text or list any number of times, at two bytes each.
+constexpr std::size_t kMaxDimensions = 64;
+constexpr std::size_t kMaxName = 1024;
+constexpr uint64_t kMaxListBytes = uint64_t{16} << 20U;
 
 struct StorageType {
   std::string_view name;
@@ -52,14 +56,16 @@ const StorageType* storage_type(std::string_view name) {
   return found == kStorageTypes.end() ? nullptr : found;
 }
 
+/// A tuple or a list of ints, or the torch.Size of one.
 std::optional<std::vector<int64_t>> integers(const Document& doc, Ref ref) {
-  const Value& value = doc[ref];
-  if (value.kind == Kind::object && doc.made_by(ref) == "torch.Size") {
-    return value.arguments == 0 || doc[value.arguments].items.empty()
-               ? std::vector<int64_t>{}
-               : integers(doc, doc[value.arguments].items.front());
+  if (doc[ref].kind == Kind::object && doc.made_by(ref) == "torch.Size") {
+    const auto sizes = doc.argument(ref, 0);
+    if (!sizes) return std::vector<int64_t>{};
+    ref = *sizes;
   }
+  const Value& value = doc[ref];
   if (value.kind != Kind::tuple && value.kind != Kind::list) return std::nullopt;
+  if (value.items.size() > kMaxDimensions) return std::nullopt;
   std::vector<int64_t> result;
   for (const Ref item : value.items) {
     if (doc[item].kind != Kind::integer) return std::nullopt;
@@ -135,18 +141,24 @@ std::optional<StateTensor> state_tensor(const Document& doc, Ref ref, const std:
   result.tensor.stride = *stride;
   const auto size = static_cast<int64_t>(dtype_size(*dtype));
   const auto stored_size = static_cast<int64_t>(storage->element_size);
-  result.tensor.storage_elements =
-      size == stored_size ? storage->elements : storage->elements / size * stored_size;
+  int64_t bytes = 0;
+  if (__builtin_mul_overflow(storage->elements, stored_size, &bytes)) damaged();
+  result.tensor.storage_elements = bytes / size;
   if (__builtin_add_overflow(*first, storage->first, &result.tensor.first)) damaged();
   return result;
 }
 
-std::optional<std::vector<std::string>> strings(const Document& doc, Ref ref) {
+/// `left`: how many more bytes the lists of a file may have together.
+std::optional<std::vector<std::string>> strings(const Document& doc, Ref ref, uint64_t& left) {
   const Value& value = doc[ref];
   if (value.kind != Kind::list && value.kind != Kind::tuple) return std::nullopt;
   std::vector<std::string> result;
   for (const Ref item : value.items) {
-    if (doc[item].kind != Kind::text || !is_utf8(doc[item].text)) return std::nullopt;
+    const uint64_t size = sizeof(std::string) + doc[item].text.size();
+    if (doc[item].kind != Kind::text || size > left || !is_utf8(doc[item].text)) {
+      return std::nullopt;
+    }
+    left -= size;
     result.push_back(doc[item].text);
   }
   return result;
@@ -175,6 +187,7 @@ std::optional<StorageId> storage_id(const Document& doc, Ref ref, const ModelFil
   if (parts.empty() || doc[parts[0]].text != "storage") return std::nullopt;
   const auto damaged = [&] { file.refuse("a storage is described wrongly"); };
   if (parts.size() < 5 || doc[parts[2]].kind != Kind::text) damaged();
+  if (doc[parts[2]].text.size() > kMaxName) damaged();
   const StorageType* type = storage_type(doc[parts[1]].text);
   if (type == nullptr) {
     file.refuse("a storage of the unknown type '" + quotable(doc[parts[1]].text) + "'");
@@ -198,14 +211,17 @@ State read_state(const Document& doc, Ref root, const ModelFile& file) {
   const std::vector<Ref>& items = doc[dict].items;
   for (std::size_t i = 0; i + 1 < items.size(); i += 2) {
     if (doc[items[i]].kind != Kind::text) continue;
-    auto tensor = state_tensor(doc, items[i + 1], doc[items[i]].text, file);
+    const std::string& name = doc[items[i]].text;
+    if (name.size() > kMaxName) file.refuse("the tensor name '" + quotable(name) + "' is too long");
+    auto tensor = state_tensor(doc, items[i + 1], name, file);
     if (tensor) state.tensors.push_back(std::move(*tensor));
   }
   if (state.tensors.empty()) file.refuse("holds no tensors where a state dict is expected");
+  uint64_t left = kMaxListBytes;
   const std::vector<Ref>& beside = doc[root].items;
   for (std::size_t i = 0; i + 1 < beside.size(); i += 2) {
     if (doc[beside[i]].kind != Kind::text || beside[i + 1] == dict) continue;
-    state.lists[doc[beside[i]].text] = strings(doc, beside[i + 1]);
+    state.lists[doc[beside[i]].text] = strings(doc, beside[i + 1], left);
   }
   return state;
 }

@@ -51,27 +51,39 @@ constexpr std::array kRoles = {
   throw Error(Code::bad_model, file.string() + ": " + what);
 }
 
+/// Throws for a fraction and for what no cast to 64 bits may see, as the library does for a string.
+int64_t whole(const json& node) {
+  if (node.is_number_float()) {
+    throw json::type_error::create(302, "a whole number must be one, without a point", &node);
+  }
+  return node.get<int64_t>();
+}
+
+int64_t whole(const json& node, const char* name, int64_t otherwise) {
+  return node.contains(name) ? whole(node.at(name)) : otherwise;
+}
+
 Geometry3d read_geometry(const json& node) {
   Geometry3d geometry;
   geometry.spacing = node.at("spacing_mm").get<std::array<float, 3>>();
-  geometry.vit.frames = node.at("frames").get<int64_t>();
-  geometry.vit.height = node.at("height").get<int64_t>();
-  geometry.vit.width = node.at("width").get<int64_t>();
-  geometry.vit.patch_frames = node.at("patch").at("temporal").get<int64_t>();
-  geometry.vit.patch = node.at("patch").at("spatial").get<int64_t>();
+  geometry.vit.frames = whole(node.at("frames"));
+  geometry.vit.height = whole(node.at("height"));
+  geometry.vit.width = whole(node.at("width"));
+  geometry.vit.patch_frames = whole(node.at("patch").at("temporal"));
+  geometry.vit.patch = whole(node.at("patch").at("spatial"));
   return geometry;
 }
 
 AnomalyOptions read_anomaly(const json& node) {
   AnomalyOptions options;
-  options.image_size = node.value("image_size", options.image_size);
+  options.image_size = whole(node, "image_size", options.image_size);
   options.classifier_head_size =
-      node.value("classifier_head_channels", options.classifier_head_size);
-  options.unet_heads = node.value("unet_heads", options.unet_heads);
+      whole(node, "classifier_head_channels", options.classifier_head_size);
+  options.unet_heads = whole(node, "unet_heads", options.unet_heads);
   ReconstructionSettings& how = options.reconstruction;
-  how.slices = node.value("slices", how.slices);
-  how.steps = node.value("steps", how.steps);
-  how.noise_level = node.value("noise_level", how.noise_level);
+  how.slices = whole(node, "slices", how.slices);
+  how.steps = whole(node, "steps", how.steps);
+  how.noise_level = whole(node, "noise_level", how.noise_level);
   how.scale = node.value("classifier_scale", how.scale);
   return options;
 }
@@ -115,8 +127,7 @@ void read_configuration(const json& root, const fs::path& file, Bundle& bundle) 
   bundle.prompts = root.value("prompts", bundle.prompts);
   bundle.groups = root.value("groups", PathologyGroups{});
   if (root.contains("geometry")) bundle.geometry = read_geometry(root.at("geometry"));
-  if (root.contains("text_encoder"))
-    bundle.text_heads = root.at("text_encoder").at("heads").get<int64_t>();
+  if (root.contains("text_encoder")) bundle.text_heads = whole(root.at("text_encoder").at("heads"));
   if (root.contains("anomaly")) bundle.anomaly = read_anomaly(root.at("anomaly"));
   check_geometry(bundle.geometry, file);
   for (const auto& [name, node] : root.at("files").items()) {

@@ -64,6 +64,9 @@ RawImage run_dcmtk(std::span<const std::byte> bytes, const Slice& slice, const F
 }
 
 RawImage decode_run_length(std::span<const std::byte> bytes, const Slice& slice) {
+  if (!has_rle_segments(bytes, static_cast<uint32_t>(slice.bits_allocated / 8))) {
+    throw std::runtime_error("no RLE header whose segments are all there");
+  }
   return run_dcmtk(
       bytes, slice,
       {slice.rows, slice.columns, slice.bits_allocated, slice.bits_stored, slice.is_signed},

@@ -38,4 +38,22 @@ std::optional<CodestreamHeader> read_jpeg_header(std::span<const std::byte> byte
   return {};
 }
 
+bool has_rle_segments(std::span<const std::byte> bytes, uint32_t at_least) {
+  constexpr std::size_t kHeader = 64;  // the number of segments, and where each of 15 begins
+  if (bytes.size() <= kHeader) return false;
+  const auto u32 = [&](std::size_t index) {
+    uint32_t value = 0;
+    for (std::size_t i = 4; i-- > 0;)
+      value = value << 8 | static_cast<uint32_t>(bytes[4 * index + i]);
+    return value;
+  };
+  const uint32_t segments = u32(0);
+  if (segments < at_least || segments > 15) return false;
+  for (std::size_t i = 1; i <= segments; ++i) {
+    if (u32(i) < (i == 1 ? kHeader : u32(i - 1) + uint64_t{1}) || u32(i) >= bytes.size())
+      return false;
+  }
+  return true;
+}
+
 }  // namespace ctclip

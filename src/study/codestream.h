@@ -17,4 +17,8 @@ struct CodestreamHeader {
 /// there is none before the first scan.
 std::optional<CodestreamHeader> read_jpeg_header(std::span<const std::byte> bytes);
 
+/// Whether the header of an RLE frame (PS3.5 G.5) names at least so many segments, one behind the
+/// other and all of them within `bytes`. DCMTK reads wherever the header says.
+bool has_rle_segments(std::span<const std::byte> bytes, uint32_t at_least);
+
 }  // namespace ctclip

@@ -24,6 +24,7 @@ constexpr std::uintptr_t kMostStack = 512 * 1024;
 /// thousands in descending order takes it minutes; a real header takes milliseconds.
 constexpr double kMostSeconds = 1;
 constexpr uint32_t kReadsBetweenLooks = 256;  // at the clock
+constexpr offile_off_t kSkipStep = 4 << 20;
 
 double thread_seconds() {
   timespec now = {};
@@ -139,11 +140,19 @@ offile_off_t GuardedStream::read(void* out, offile_off_t length) {
   return got;
 }
 
+// In steps, as a deflated file may claim gigabytes that take it no bytes and us seconds to inflate.
 offile_off_t GuardedStream::skip(offile_off_t length) {
-  guard();
-  const offile_off_t got = problem_.empty() ? DcmInputStream::skip(length) : 0;
-  skipped_ += static_cast<uint64_t>(got);
-  return got;
+  offile_off_t done = 0;
+  while (done < length) {
+    look_at_clock();
+    guard();
+    if (!problem_.empty()) break;
+    const offile_off_t got = DcmInputStream::skip(std::min(length - done, kSkipStep));
+    if (got <= 0) break;
+    skipped_ += static_cast<uint64_t>(got);
+    done += got;
+  }
+  return done;
 }
 
 DcmInputStreamFactory* GuardedStream::newFactory() const { return new NoValue; }
@@ -153,12 +162,16 @@ void GuardedStream::guard() {
   if (static_cast<uint64_t>(tell()) > header_bytes_ + skipped_) {
     problem_ = fmt::format("its header has more than {} bytes", header_bytes_);
   }
-  if (++reads_ % kReadsBetweenLooks == 0 && thread_seconds() - began_ > kMostSeconds) {
-    problem_ = "its header takes too long to read";
-  }
+  if (++reads_ % kReadsBetweenLooks == 0) look_at_clock();
   const std::uintptr_t now = stack_position();
   const std::uintptr_t used = now < stack_base_ ? stack_base_ - now : 0;
   if (used > kMostStack) problem_ = "its header nests sequences too deeply";
+}
+
+void GuardedStream::look_at_clock() {
+  if (in_header_ && thread_seconds() - began_ > kMostSeconds) {
+    problem_ = "its header takes too long to read";
+  }
 }
 
 void GuardedStream::remember(const uint8_t* bytes, std::size_t count) {

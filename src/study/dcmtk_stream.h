@@ -64,6 +64,7 @@ class GuardedStream : public DcmInputStream {
 
  private:
   void guard();
+  void look_at_clock();
   void remember(const uint8_t* bytes, std::size_t count);
 
   WindowProducer producer_;

@@ -32,6 +32,17 @@ void require_decodable(const Slice& slice, const std::string& label, const Limit
   }
 }
 
+/// A functional group of one frame may hold another matrix, though no standard lets it; buffers are
+/// of the first frame's size.
+void require_alike(const Slice& slice, const Slice& first, const std::string& label) {
+  if (slice.rows == first.rows && slice.columns == first.columns &&
+      slice.bits_allocated == first.bits_allocated) {
+    return;
+  }
+  fail(label,
+       fmt::format("frames {} and {} are not of the same size", first.frame + 1, slice.frame + 1));
+}
+
 std::size_t pixel_count(const Slice& slice) {
   return static_cast<std::size_t>(slice.rows) * static_cast<std::size_t>(slice.columns);
 }
@@ -83,7 +94,10 @@ void decode(const Source& source, std::span<const Slice* const> slices, const Li
   if (slices.empty()) return;
   const Slice& first = *slices.front();
   const std::string label = source.label(first.file);
-  for (const Slice* slice : slices) require_decodable(*slice, label, limits);
+  for (const Slice* slice : slices) {
+    require_decodable(*slice, label, limits);
+    require_alike(*slice, first, label);
+  }
   const auto order = order_of_frames(slices);
 
   const std::unique_ptr<ByteStream> stream = source.open(first.file);

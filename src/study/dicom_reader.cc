@@ -19,7 +19,7 @@ struct DicomReader::Impl {
 };
 
 DicomReader::DicomReader(ByteStream& bytes, uint64_t header_bytes)
-    : impl_(std::make_unique<Impl>(bytes, header_bytes)) {
+    : bytes_(bytes), impl_(std::make_unique<Impl>(bytes, header_bytes)) {
   set_up_dcmtk();
   WindowProducer& producer = impl_->stream.producer();
   is_dicom_ = looks_like_dicom(producer.head());
@@ -118,6 +118,12 @@ uint64_t DicomReader::skip(uint64_t count) {
     done += got;
   }
   return done;
+}
+
+void DicomReader::finish() {
+  std::array<std::byte, 16 * 1024> scratch;
+  while (bytes_.read(scratch) > 0) {
+  }
 }
 
 }  // namespace ctclip

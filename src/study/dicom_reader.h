@@ -52,12 +52,16 @@ class DicomReader {
   std::size_t read_fully(std::span<std::byte> out);
   /// Reads past up to `count` bytes: how many there were.
   uint64_t skip(uint64_t count);
+  /// Reads the stream to its end, so that an archive's checksum is checked. Nothing is inflated: a
+  /// deflated file may hold any number of bytes behind its pixels. Nothing can be read after that.
+  void finish();
 
  private:
   struct Impl;
   void parse();
   void find_pixels();
 
+  ByteStream& bytes_;
   std::unique_ptr<Impl> impl_;
   bool is_dicom_ = false, is_dicomdir_ = false;
   std::string problem_, transfer_syntax_;

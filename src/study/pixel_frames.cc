@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 
 #include "base/error.h"
 
@@ -67,7 +66,7 @@ std::vector<std::byte> PixelFrames::read(int32_t frame) {
   return bytes;
 }
 
-void PixelFrames::finish() { reader_.skip(std::numeric_limits<uint64_t>::max()); }
+void PixelFrames::finish() { reader_.finish(); }
 
 std::vector<std::byte> PixelFrames::read_native(int32_t frame) {
   const uint64_t size = layout_.frame_bytes;

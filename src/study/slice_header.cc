@@ -116,12 +116,10 @@ std::string read_rescale(const Attributes& attributes, Slice& slice) {
   }
   const std::optional<double> slope = attributes.number(DCM_RescaleSlope);
   const std::optional<double> intercept = attributes.number(DCM_RescaleIntercept);
-  // Beyond any unit that a scanner stores; what is within keeps every Hounsfield unit a number.
-  constexpr double kLargest = 1e9;
-  if (!slope || !intercept || *slope == 0 || !(std::abs(*slope) <= kLargest) ||
-      !(std::abs(*intercept) <= kLargest)) {
-    return "RescaleSlope or RescaleIntercept is no number";
-  }
+  constexpr double kMost = 1e9;  // HU; what float cannot hold would become infinite
+  const bool sane = slope && intercept && *slope != 0 && std::abs(*slope) <= kMost &&
+                    std::abs(*intercept) <= kMost;
+  if (!sane) return "RescaleSlope or RescaleIntercept is no sane number";
   slice.slope = *slope;
   slice.intercept = *intercept;
   return {};

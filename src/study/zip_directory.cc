@@ -8,6 +8,7 @@
 namespace ctclip {
 namespace {
 
+constexpr std::string_view kEnd = "PK\x05\x06";
 constexpr std::size_t kEndSize = 22;            // end of central directory, without its comment
 constexpr std::size_t kLocatorSize = 20;        // zip64 locator, right before it
 constexpr std::size_t kZip64EndSize = 56;       // zip64 end of central directory
@@ -45,10 +46,15 @@ std::optional<uint64_t> claimed_zip_entries(const InputFile& archive) {
   const auto tail_size =
       static_cast<std::size_t>(std::min<uint64_t>(size, kLongestComment + kEndSize + kLocatorSize));
   const std::string tail = read_at(archive, size - tail_size, tail_size);
-  const std::size_t end = tail.rfind("PK\x05\x06");
-  if (end == std::string::npos || tail.size() - end < kEndSize) return std::nullopt;
-  const uint64_t entries = little_endian(tail, end + 10, 2);
-  return zip64_entries(archive, std::string_view(tail).substr(0, end)).value_or(entries);
+  std::optional<uint64_t> most;
+  for (std::size_t end = tail.find(kEnd); end != std::string::npos;
+       end = tail.find(kEnd, end + 1)) {
+    if (tail.size() - end < kEndSize) break;
+    const uint64_t entries = zip64_entries(archive, std::string_view(tail).substr(0, end))
+                                 .value_or(little_endian(tail, end + 10, 2));
+    most = std::max(most.value_or(0), entries);
+  }
+  return most;
 }
 
 }  // namespace ctclip

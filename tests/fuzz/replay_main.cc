@@ -17,8 +17,9 @@ namespace {
 
 using Bytes = std::vector<uint8_t>;
 
-constexpr std::size_t kCuts = 64;
-constexpr int kFlips = 256;
+// Damaged copies of all seeds together; a seed gets its share, but no more than is good for one.
+constexpr std::size_t kCopies = 8192;
+constexpr std::size_t kMostOfOne = 320;
 
 Bytes read_all(const std::filesystem::path& path) {
   std::ifstream stream(path, std::ios::binary);
@@ -31,15 +32,16 @@ void run(const Bytes& input) {
   LLVMFuzzerTestOneInput(exact.data(), exact.size());
 }
 
-int replay(const Bytes& seed) {
+/// A fifth of the copies are cut, the others have bytes changed.
+std::size_t replay(const Bytes& seed, std::size_t copies) {
   run(seed);
-  int runs = 1;
-  const std::size_t step = std::max<std::size_t>(1, seed.size() / kCuts);
+  std::size_t runs = 1;
+  const std::size_t step = seed.size() / (copies / 5 + 1) + 1;
   for (std::size_t size = 0; size < seed.size(); size += step, ++runs) {
     run(Bytes(seed.begin(), seed.begin() + static_cast<std::ptrdiff_t>(size)));
   }
   std::mt19937 random(static_cast<uint32_t>(seed.size()));
-  for (int flip = 0; flip < kFlips && !seed.empty(); ++flip, ++runs) {
+  for (std::size_t flip = copies / 5; flip < copies && !seed.empty(); ++flip, ++runs) {
     Bytes damaged = seed;
     for (uint32_t i = 0; i <= random() % 4; ++i) {
       damaged[random() % damaged.size()] = static_cast<uint8_t>(random());
@@ -52,21 +54,20 @@ int replay(const Bytes& seed) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  int seeds = 0;
-  int runs = 0;
+  std::vector<std::filesystem::path> files;
   for (int i = 1; i < argc; ++i) {
-    std::vector<std::filesystem::path> files;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(argv[i])) {
       if (entry.is_regular_file()) files.push_back(entry.path());
     }
-    std::ranges::sort(files);
-    for (const auto& file : files) {
-      std::printf("%s\n", file.c_str());
-      std::fflush(stdout);  // the last line names the seed that crashed
-      runs += replay(read_all(file));
-      ++seeds;
-    }
   }
-  std::printf("%d seeds, %d runs\n", seeds, runs);
-  return seeds > 0 ? 0 : 1;
+  std::ranges::sort(files);
+  const std::size_t share = kCopies / std::max<std::size_t>(1, files.size());
+  std::size_t runs = 0;
+  for (const auto& file : files) {
+    std::printf("%s\n", file.c_str());
+    std::fflush(stdout);  // the last line names the seed that crashed
+    runs += replay(read_all(file), std::min(share, kMostOfOne));
+  }
+  std::printf("%zu seeds, %zu runs\n", files.size(), runs);
+  return files.empty() ? 1 : 0;
 }

@@ -1,0 +1,62 @@
+#include "detectors/ctclip.h"
+
+namespace ctclip {
+
+const std::vector<std::string>& reference_pathologies() {
+  static const std::vector<std::string> pathologies = {
+      "Pathological finding",
+      "Pulmonary nodule",
+      "Lymphangitic carcinomatosis",
+      "Pneumonia",
+      "Tuberculosis",
+      "Bronchiectasis",
+      "Chronic bronchitis",
+      "Bronchial obstruction",
+      "Pulmonary emphysema",
+      "Pulmonary fibrosis",
+      "Pneumoconiosis",
+      "Pulmonary edema",
+      "Atelectasis",
+      "Pleural effusion",
+      "Pleural thickening",
+      "Pleural plaques",
+      "Pneumothorax",
+      "Hemothorax",
+      "Consolidation",
+      "Ground-glass opacity",
+      "Crazy-paving pattern",
+      "Tree-in-bud pattern",
+      "Mosaic attenuation",
+      "Cavitation",
+      "Pulmonary embolism",
+      "Chronic thromboembolic disease",
+      "Main pulmonary artery enlargement",
+      "Pulmonary arteriovenous malformation",
+      "Mediastinal or hilar lymphadenopathy",
+      "Sarcoidosis",
+      "Thymoma",
+      "Lymphoma",
+      "Mediastinal cyst",
+      "Retrosternal goiter",
+      "Pericardial effusion",
+      "Cardiac chamber enlargement",
+      "Coronary artery calcification",
+      "Aortic dissection",
+      "Rib fracture",
+      "Vertebral compression fracture",
+      "Bone metastases",
+      "Chest wall mass or invasion",
+      "Subcutaneous emphysema",
+      "Diaphragmatic hernia",
+      "Hiatal hernia",
+      "Pneumomediastinum",
+      "Hydropneumothorax",
+      "Radiation pneumonitis",
+      "Postoperative changes (lobectomy or pneumonectomy)",
+      "Scoliosis",
+      "Pectus excavatum or carinatum",
+      "Other pathology"};
+  return pathologies;
+}
+
+}  // namespace ctclip
