@@ -7,6 +7,7 @@
 #include "server/jobs.h"
 #include "server/openapi.h"
 #include "server/page.h"
+#include "server/session.h"
 #include "server/standing.h"
 #include "server/text.h"
 
