@@ -62,8 +62,9 @@ Reply Cors::preflight(std::string_view allowed_methods) {
   Reply reply;
   reply.status = 204;
   reply.headers.emplace_back("Access-Control-Allow-Methods", allowed_methods);
-  reply.headers.emplace_back("Access-Control-Allow-Headers",
-                             "Authorization, X-API-Key, X-Request-ID, Content-Type, Idempotency-Key");
+  reply.headers.emplace_back(
+      "Access-Control-Allow-Headers",
+      "Authorization, X-API-Key, X-Request-ID, Content-Type, Idempotency-Key");
   reply.headers.emplace_back("Access-Control-Max-Age", "600");
   return reply;
 }

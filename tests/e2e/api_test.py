@@ -28,6 +28,10 @@ NOBODY = "nobody"  # what stands for the parameters of a path
 SEEN = set()  # (path, method, status) that were answered and checked
 # Described, and not made by this test.
 UNSEEN = {("/predict", "post", "500"): "the program has no known error",
+          ("/predict", "post", "408"): "met by hostile_clients_test, which trickles",
+          **{(path, method, status): "met by keys_test, whose service has keys"
+             for path, method in (("/predict", "post"), ("/metrics", "get")) for status in ("401", "403")},
+          ("/metrics", "get", "429"): "met by keys_test, which guesses",
           **{(path, "get", "400"): "met by check_bad_http, which no client library sends"
              for path in ("/health", "/ready", "/metrics", "/openapi.json", "/")}}
 
