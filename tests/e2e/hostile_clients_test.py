@@ -189,11 +189,16 @@ def request(body, query):
             "Content-Type: multipart/form-data; boundary=b\r\n\r\n").encode() + head + body
 
 
+def whole(client):
+    """Everything until the service closes the connection."""
+    return b"".join(iter(lambda: client.recv(65536), b""))
+
+
 def check_share_of_connections(url):
     """One address has 256 connections at most; it is told, and others are not held up."""
     clients = [connect(url, "127.0.0.3") for _ in range(256)]
     one_more = connect(url, "127.0.0.3")
-    answer = b"".join(iter(lambda: one_more.recv(65536), b""))
+    answer = whole(one_more)
     assert answer.startswith(b"HTTP/1.1 429") and b"client_limit" in answer, answer
     assert requests.get(f"{url}/health", timeout=60).status_code == 200
     with connect(url, "127.0.0.4") as other:
@@ -210,7 +215,7 @@ def check_slow_uploads(command):
             client.sendall(FORM)
             while not select.select([client], [], [], 0.2)[0]:
                 client.sendall(b"x" * 100)
-            answer = client.recv(65536)
+            answer = whole(client)
             assert answer.startswith(b"HTTP/1.1 408") and b"upload_too_slow" in answer, answer
     with Service(command + ["--study-timeout", "0.001"]) as service:
         answer = predict(service.url)

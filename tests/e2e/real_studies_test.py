@@ -36,6 +36,7 @@ def upload(study):
 def without_times(answer):
     answer = dict(answer)
     del answer["time_of_processing"]
+    answer.pop("request_id", None)
     if "details" in answer:
         answer["details"] = {key: value for key, value in answer["details"].items()
                              if key not in ("seconds", "request_id")}
