@@ -62,11 +62,11 @@ struct Unexpected {
 
 template <>
 struct LastOf<Code> {
-  static constexpr Code value = Code::internal;
+  static constexpr Code kValue = Code::internal;
 };
 template <>
 struct LastOf<KernelClass> {
-  static constexpr KernelClass value = KernelClass::other;
+  static constexpr KernelClass kValue = KernelClass::other;
 };
 
 // A member that is added to one of these structs does not compile until it is named here.

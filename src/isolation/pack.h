@@ -121,7 +121,7 @@ class Unpacker {
   void get(T& value) {
     int32_t number = 0;
     get(number);
-    if (number < 0 || number > static_cast<int32_t>(LastOf<T>::value)) {
+    if (number < 0 || number > static_cast<int32_t>(LastOf<T>::kValue)) {
       throw Malformed("an enumerator that is none");
     }
     value = static_cast<T>(number);
