@@ -19,10 +19,12 @@ using prometheus::MetricType;
 using prometheus::Registry;
 
 // Seconds: an answer of /health takes a millisecond, a study from a second to hours.
-const Histogram::BucketBoundaries kRequestSeconds = {
-    0.001, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600};
-const Histogram::BucketBoundaries kStageSeconds = {0.01, 0.05, 0.1, 0.25, 0.5, 1,   2.5, 5,
-                                                   10,   20,   30,  60,   120, 300, 600, 3600};
+Histogram::BucketBoundaries request_seconds() {
+  return {0.001, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600};
+}
+Histogram::BucketBoundaries stage_seconds() {
+  return {0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 3600};
+}
 
 constexpr double kGiga = 1e9;
 
@@ -99,7 +101,7 @@ Metrics::Metrics()
       studies_(counter(registry_, "ctclip_studies_total", "studies that went through")),
       study_seconds_(histogram(registry_, "ctclip_study_seconds",
                                "seconds of an answered study, queue left out")
-                         .Add({}, kStageSeconds)),
+                         .Add({}, stage_seconds())),
       stage_seconds_(
           histogram(registry_, "ctclip_stage_seconds", "seconds of a study in each stage")),
       network_seconds_(counter(registry_, "ctclip_network_seconds_total",
@@ -121,7 +123,7 @@ Metrics::Metrics()
 void Metrics::served(const ServedRequest& request) {
   const std::string route(request.route);
   requests_.Add({{"route", route}, {"status", std::to_string(request.status)}}).Increment();
-  request_seconds_.Add({{"route", route}}, kRequestSeconds).Observe(request.seconds);
+  request_seconds_.Add({{"route", route}}, request_seconds()).Observe(request.seconds);
   received_.Increment(static_cast<double>(request.received));
   sent_.Increment(static_cast<double>(request.sent));
 }
@@ -134,7 +136,7 @@ void Metrics::analysed(const StageSeconds& stages, double seconds, const Error* 
   const bool answered = error == nullptr;
   const bool cancelled = !answered && error->code() == Code::cancelled;
   for (const auto& [stage, spent] : stages) {
-    stage_seconds_.Add({{"stage", stage}}, kStageSeconds).Observe(spent);
+    stage_seconds_.Add({{"stage", stage}}, stage_seconds()).Observe(spent);
     const auto network = operations_.find(stage);
     // A study that broke off may have broken off in the middle of it.
     if (answered && network != operations_.end()) {

@@ -29,7 +29,9 @@ asio::awaitable<error_code> Transport::handshake() {
 // Of TLS' own farewell only the sending matters: what a client still sends ends the waiting for its
 // reply.
 asio::awaitable<void> Transport::end_sending() {
-  if (tls_) co_await tls_->async_shutdown(kNoThrow);
+  if (tls_) {
+    co_await tls_->async_shutdown(kNoThrow);
+  }
   error_code ignored;
   tcp_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
 }

@@ -90,7 +90,7 @@ zip_int64_t run(void* input, void* data, zip_uint64_t length, zip_source_cmd_t c
 zip_source_t* make_zip_input(std::shared_ptr<const InputFile> file, zip_error_t& error) {
   auto input = std::make_unique<ZipInput>(std::move(file));
   zip_source_t* source = zip_source_function_create(run, input.get(), &error);
-  if (source != nullptr) input.release();  // libzip frees it
+  if (source != nullptr) static_cast<void>(input.release());  // libzip frees it
   return source;
 }
 
