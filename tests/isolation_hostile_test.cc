@@ -313,7 +313,7 @@ TEST_F(Hostile, CancellationEndsItAtOnce) {
 
 TEST_F(Hostile, AProgramThatCannotBeStartedIsSaidAtOnce) {
   try {
-    IsolatedLoader({"/no/such/program", 1, std::chrono::seconds(5), 0});
+    const IsolatedLoader loader({"/no/such/program", 1, std::chrono::seconds(5), 0});
     FAIL() << "nothing was thrown";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Code::internal);
@@ -324,11 +324,13 @@ TEST_F(Hostile, AProgramThatCannotBeStartedIsSaidAtOnce) {
 }  // namespace
 }  // namespace ctclip::isolation
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   if (argc == 2 && std::string(argv[1]) == ctclip::isolation::kReaderCommand) {
     ctclip::isolation::behave();
     return 0;
   }
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
+} catch (...) {
+  return EXIT_FAILURE;
 }

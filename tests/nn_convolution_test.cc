@@ -141,7 +141,8 @@ TEST_P(FusedConvolutionOf, TakesOverItsNeighboursWork) {
   const Tensor input = activated(x, map);
   EXPECT_TRUE(
       testing::all_close(y.values(), convolve(input, weight, {}, c.stride, nullptr), tolerance));
-  const auto count = static_cast<double>(y.size() / c.out);
+  const int64_t positions = y.size() / c.out;
+  const auto count = static_cast<double>(positions);
   for (int64_t channel = 0; channel < c.out; ++channel) {
     double sum = 0;
     double squares = 0;
