@@ -199,8 +199,7 @@ TEST(QuotaTest, GivesBackWhatGoesAway) {
   EXPECT_FALSE(quota.take("a"));
   EXPECT_TRUE(quota.take("b"));
   EXPECT_TRUE(quota.take(""));
-  Quota::Slot moved = *std::move(first);
-  first.reset();
+  Quota::Slot moved = std::move(*first);
   EXPECT_FALSE(quota.take("a"));
   moved = Quota::Slot();
   EXPECT_TRUE(quota.take("a"));

@@ -90,7 +90,7 @@ TEST(Language, OfALongListReadsOnlyTheBeginning) {
 }
 
 bool has_cyrillic(std::string_view text) {
-  return text.find("\xd0") != std::string_view::npos || text.find("\xd1") != std::string_view::npos;
+  return text.find('\xd0') != std::string_view::npos || text.find('\xd1') != std::string_view::npos;
 }
 
 TEST(Russian, EveryCodeHasASentenceOfItsOwn) {
