@@ -123,15 +123,16 @@ def check_languages(url):
 
 
 def crowd(url, study, count):
-    """So many clients at once; waits until one of their studies runs and the others wait."""
+    """So many clients at once; waits until the service has the studies of all."""
     pool = concurrent.futures.ThreadPoolExecutor(count)
     answers = [pool.submit(predict, url, study) for _ in range(count)]
 
-    def standing():
+    def accepted():
+        done = sum(one.done() for one in answers)
         now = metrics(url)
-        return now["ctclip_studies_waiting"].value(), now["ctclip_studies_running"].value()
+        return done + now["ctclip_studies_waiting"].value() + now["ctclip_studies_running"].value()
 
-    wait_for(lambda: any(one.done() for one in answers) or standing() == (count - 1, 1), "a full queue")
+    wait_for(lambda: accepted() >= count, "a full queue")
     return answers
 
 
