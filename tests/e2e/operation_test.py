@@ -29,9 +29,9 @@ def serve(ctclip, *options, environment=None):
     return Service([ctclip, "serve", "--models", MODELS, "--port", "0", *options], environment=environment)
 
 
-def make_study(ctclip, path):
-    subprocess.run([ctclip, "phantom", path, "--matrix", "128", "--thickness", "5", "--kernel", "soft"], check=True,
-                   capture_output=True)
+def make_study(ctclip, path, matrix=128, thickness=5):
+    subprocess.run([ctclip, "phantom", path, "--matrix", str(matrix), "--thickness", str(thickness), "--kernel", "soft"],
+                   check=True, capture_output=True)
     return path
 
 
@@ -136,10 +136,10 @@ def crowd(url, study, count):
     return answers
 
 
-def check_stop(ctclip, study):
+def check_stop(ctclip, slow, study):
     """Told to stop, it answers what it has accepted, /health until the end, and refuses what comes."""
     with serve(ctclip, "--queue", "8") as service:
-        answers = crowd(service.url, study, 8)
+        answers = crowd(service.url, slow, 8)
         service.send(signal.SIGTERM)
         wait_for(lambda: any("stopping" in line for line in service.log), "the line of a stop")
         late = predict(service.url, study, {"Accept-Language": "ru"})
@@ -245,8 +245,9 @@ def main():
             check_metrics(service.url, study)
             check_ids(service.url, study, service.log)
             check_languages(service.url)
-        check_stop(ctclip, study)
-        check_deadline(ctclip, study)
+        slow = make_study(ctclip, folder / "slow.zip", 384, 1.5)  # so that there is a queue to be stopped
+        check_stop(ctclip, slow, study)
+        check_deadline(ctclip, slow)
         check_manager(ctclip, folder)
         check_ready(ctclip)
         check_restart(ctclip, study)
