@@ -112,7 +112,7 @@ def check_restarts(machine):
     check(state_of(machine, "Result") == "success", "a stop is a failure")
     check(not machine.run("ls /var/tmp"), "the private folder is still there")
     machine.run("sed -i s,^CTCLIP_MODELS=.*,CTCLIP_MODELS=/nowhere, /etc/default/ctclip\n"
-                "systemctl start ctclip\n"
+                "! systemctl start ctclip || exit 1  # it waits for the models\n"
                 "for _ in $(seq 120); do systemctl -q is-failed ctclip && break; sleep 0.5; done")
     state = state_of(machine, "ActiveState"), state_of(machine, "NRestarts")
     check(state == ("failed", "0"), f"after a start with unusable models: {state}")
