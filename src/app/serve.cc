@@ -24,7 +24,8 @@ namespace {
 struct ServeOptions {
   ModelOptions model;
   ServerOptions server;
-  double header_timeout = 30, idle_timeout = 60;  // seconds
+  double header_timeout = 30, idle_timeout = 60;              // seconds
+  int keep_uploads = 0, keep_results = 30, keep_audit = 365;  // days
 };
 
 /// Every connection is a descriptor, and so is every upload; the usual soft limit is 1,024 in all.
@@ -107,6 +108,22 @@ void add_limits(CLI::App& command, ServeOptions& options) {
       ->transform(CLI::AsSizeValue(false));
 }
 
+void add_state(CLI::App& command, ServeOptions& options) {
+  constexpr int kMostDays = 36'500;
+  command.add_option("--state", options.server.state,
+                     "folder in which accepted studies and their answers outlast the service, of "
+                     "this process alone; default: none, in memory");
+  command
+      .add_option("--keep-results", options.keep_results, "days that answers stay in the history")
+      ->check(CLI::Range(1, kMostDays));
+  command.add_option("--keep-audit", options.keep_audit, "days that the audit stays")
+      ->check(CLI::Range(1, kMostDays));
+  command
+      .add_option("--keep-uploads", options.keep_uploads,
+                  "days that uploads of answered studies stay on disk; 0: gone when answered")
+      ->check(CLI::Range(0, kMostDays));
+}
+
 /// A service takes its options from the environment, too: "--max-upload" is CTCLIP_MAX_UPLOAD.
 std::string variable_of(const std::string& option) {
   std::string name = "CTCLIP_" + option.substr(option.find_first_not_of('-'));
@@ -132,6 +149,7 @@ void add_serve(CLI::App& app, Action& action) {
       "folder for uploads, of this process alone; default: a private one in TMPDIR");
   command->add_flag("--any-anatomy", server.any_anatomy,
                     "leave out the lungs check of every study, and say so in its warnings");
+  add_state(*command, *options);
   add_limits(*command, *options);
   for (CLI::Option* option : command->get_options()) {
     option->capture_default_str();
@@ -143,6 +161,9 @@ void add_serve(CLI::App& app, Action& action) {
     };
     options->server.header_timeout = milliseconds(options->header_timeout);
     options->server.idle_timeout = milliseconds(options->idle_timeout);
+    options->server.retention = {std::chrono::days(options->keep_uploads),
+                                 std::chrono::days(options->keep_results),
+                                 std::chrono::days(options->keep_audit)};
     action = [options] { return serve(*options); };
   });
 }

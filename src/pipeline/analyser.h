@@ -34,6 +34,14 @@ struct Analysis {
   std::optional<Error> error;
 };
 
+/// Which models answer.
+struct AnalyserFacts {
+  std::string bundle;  ///< its name; empty for an analyser without models
+  std::string sha256;  ///< of the whole bundle
+  std::string precision;
+  bool clinical = true;
+};
+
 /// A study in, an answer out. What `predict` and the service call; tests put something quicker in
 /// its place. Any number of threads may call it at once.
 class Analyser {
@@ -41,6 +49,7 @@ class Analyser {
   virtual ~Analyser() = default;
   /// Never throws for anything that is wrong with the study: that is an answer, too.
   virtual Analysis analyse(const AnalysisRequest& request, Watch& watch) const = 0;
+  virtual AnalyserFacts facts() const { return {}; }
 };
 
 }  // namespace ctclip

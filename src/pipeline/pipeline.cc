@@ -78,6 +78,10 @@ Result Pipeline::run(const AnalysisRequest& request, Watch& watch, StudyFacts& f
   return result;
 }
 
+AnalyserFacts Pipeline::facts() const {
+  return {bundle_.name, hash_, std::string(nn::precision_name(precision())), bundle_.clinical};
+}
+
 Analysis Pipeline::analyse(const AnalysisRequest& request, Watch& watch) const {
   const auto began = std::chrono::steady_clock::now();
   const auto spent = [&] {

@@ -52,6 +52,7 @@ class Pipeline : public Analyser {
 
   /// The same as an answer; never throws for anything that is wrong with the study.
   Analysis analyse(const AnalysisRequest& request, Watch& watch) const override;
+  AnalyserFacts facts() const override;
 
  private:
   Tensor load_and_prepare(const AnalysisRequest& request, Watch& watch, StudyFacts& facts,

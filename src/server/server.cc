@@ -10,17 +10,28 @@
 #include <vector>
 
 #include "base/log.h"
+#include "history/store.h"
+#include "server/caretaker.h"
 #include "server/connections.h"
 #include "server/jobs.h"
 #include "server/listener.h"
 #include "server/session.h"
 #include "server/spool.h"
+#include "server/state_folder.h"
+#include "server/studies.h"
 
 namespace ctclip {
 namespace {
 
 constexpr int kDiskThreads = 2;
 constexpr std::chrono::seconds kLastWords{5};  ///< for answers to go out after the last study
+
+/// Uploads of accepted studies stay; where the history was damaged and nobody knows what they are,
+/// they are put beside it.
+Leftovers leftovers(const history::Store& store) {
+  const auto kept = store.uploads();
+  return {{kept.begin(), kept.end()}, store.set_aside()};
+}
 
 }  // namespace
 
@@ -30,11 +41,16 @@ class Server::Impl {
  public:
   explicit Impl(ServerOptions options)
       : options_(std::move(options)),
-        spool_(options_.spool, options_.disk_reserve),
+        state_(options_),
+        store_(state_.history()),
+        spool_(state_.spool(), options_.disk_reserve, leftovers(store_)),
+        studies_(options_, store_, spool_, jobs_),
         jobs_(options_.jobs, options_.queue),
         disk_(kDiskThreads),
-        service_{options_, spool_, jobs_, connections_, disk_},
-        listener_(context_, service_) {
+        service_{options_, spool_, jobs_, store_, studies_, connections_, disk_},
+        listener_(context_, service_),
+        caretaker_(studies_) {
+    studies_.recover();
     listener_.start();
   }
 
@@ -74,13 +90,17 @@ class Server::Impl {
   }
 
   const ServerOptions options_;
+  const StateFolder state_;
+  history::Store store_;
   Spool spool_;
-  Jobs jobs_;
+  Studies studies_;
+  Jobs jobs_;  // its threads tell the studies, and end before they go
   Connections connections_;
   boost::asio::thread_pool disk_;
   Service service_;
   boost::asio::io_context context_;
   Listener listener_;
+  Caretaker caretaker_;
   std::mutex mutex_;
   std::condition_variable stopped_;
 };

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "history/study.h"
 #include "pipeline/analyser.h"
 #include "study/limits.h"
 
@@ -20,6 +21,10 @@ struct ServerOptions {
   bool any_anatomy = false;  ///< leave out the lungs check of every study
   /// Where uploads are kept while they wait; empty: a private folder in TMPDIR.
   std::filesystem::path spool;
+  /// Where accepted studies, their answers and uploads outlast the process (docs/history.md),
+  /// unless `spool` says otherwise for the uploads; empty: in memory, gone with it.
+  std::filesystem::path state;
+  history::Retention retention;  ///< uploads of answered studies are kept only with `state`
   int jobs = 1;            ///< studies in the detectors at once; each uses every thread anyway
   int queue = 8;           ///< studies that wait for them; 429 beyond
   int io_threads = 2;      ///< answers /health while studies run
@@ -31,9 +36,9 @@ struct ServerOptions {
   uint64_t disk_reserve = uint64_t{512} << 20;  ///< bytes of disk that uploads leave free
 };
 
-/// The HTTP service: /health, /ready, /openapi.json, /predict, / (docs/openapi.json). Uploads
-/// stream to the spool, a runner thread takes them through the analyser, a client that goes away
-/// cancels its study.
+/// The HTTP service: /health, /ready, /openapi.json, /predict, /v1/studies, / (docs/openapi.json).
+/// Uploads stream to the spool, a runner thread takes them through the analyser, a client that goes
+/// away cancels its study.
 class Server {
  public:
   /// Listens at once and answers 503 `starting` to /predict until `set_analyser`.
@@ -44,7 +49,8 @@ class Server {
   uint16_t port() const;
   void set_analyser(std::shared_ptr<const Analyser> analyser);
 
-  /// Blocks until `stop`, then until every accepted study is answered.
+  /// Blocks until `stop`, then until every accepted study is answered, but for those that wait and
+  /// that nobody waits for: with a `state`, the next process answers them.
   void run();
   /// Finishes what runs and waits, refuses what comes. Any thread, or a signal handler's thread.
   void stop();

@@ -5,9 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
@@ -18,9 +16,13 @@
 #include <utility>
 
 #include "base/log.h"
+#include "server/event_stream.h"
+#include "server/line.h"
 #include "server/reply.h"
 #include "server/routes.h"
-#include "server/status.h"
+#include "server/study_routes.h"
+#include "server/study_view.h"
+#include "server/submission.h"
 #include "server/text.h"
 #include "server/upload_form.h"
 #include "server/wire.h"
@@ -38,7 +40,6 @@ using std::chrono_literals::operator""s;
 
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kChunk = 64 << 10;  ///< of an upload, from the network to the disk
-constexpr auto kWatchClient = 250ms;      ///< how soon a client's going away is noticed
 
 /// A form that is being received. Its file, if it fails, is removed on the disk's threads.
 struct DisposeOnDisk {
@@ -49,19 +50,14 @@ struct DisposeOnDisk {
 };
 using FormOnDisk = std::unique_ptr<UploadForm, DisposeOnDisk>;
 
-/// How a runner's thread hands an answer to a connection. Used on the connection's strand only.
-struct Answered {
-  explicit Answered(const asio::any_io_executor& strand) : timer(strand) {}
-  asio::steady_timer timer;
-  std::optional<Analysis> analysis;
-};
-
 /// What is known of a request while it is served.
 struct Exchange {
   Parser parser;
   uint64_t number = 0;  ///< of the request, for the log
   Clock::time_point began = Clock::now();
   Route route = Route::unknown;
+  history::Viewer viewer;
+  std::optional<EventStream> events;  ///< what follows the answer, until the connection ends
   uint64_t received = 0;
   double seconds() const { return std::chrono::duration<double>(Clock::now() - began).count(); }
 };
@@ -80,17 +76,23 @@ class Session : public Connection, public std::enable_shared_from_this<Session> 
   asio::awaitable<error_code> read_header(Parser& parser);
   asio::awaitable<std::optional<Reply>> answer(Exchange& exchange, error_code header_error);
   asio::awaitable<Reply> route(Exchange& exchange);
-  asio::awaitable<Reply> predict(Exchange& exchange, const std::string& query);
+  asio::awaitable<Reply> studies(Exchange& exchange, const Target& target);
+  asio::awaitable<Submission> take(Exchange& exchange, const std::string& query,
+                                   Jobs::Place& place);
   asio::awaitable<Upload> receive(Exchange& exchange, const std::string& boundary,
                                   Jobs::Place& place);
   asio::awaitable<std::size_t> read_body(Exchange& exchange, std::string& chunk);
   asio::awaitable<void> say_continue(const Header& header);
-  asio::awaitable<Reply> analysed(Jobs::Place place, Upload upload);
+  asio::awaitable<Reply> predict(Exchange& exchange, const std::string& query);
+  asio::awaitable<Reply> post(Exchange& exchange, const std::string& query);
+  asio::awaitable<void> stream(Exchange& exchange, Reply reply);
+  asio::awaitable<void> send(std::string bytes);
   asio::awaitable<void> write(const Exchange& exchange, Reply reply, bool keep_alive);
   asio::awaitable<void> linger();
-  asio::awaitable<void> on_disk(std::function<void()> work);
+  Line line();
   Reply failure(const Exchange& exchange, const Error& error) const;
   bool client_left();
+  std::string client_address();
   void log_request(const Exchange& exchange, int status, std::size_t sent) const;
 
   beast::tcp_stream stream_;
@@ -133,6 +135,11 @@ asio::awaitable<bool> Session::serve_one() {
   enter(Phase::working);
   log_request(exchange, reply ? reply->status : 499, reply ? reply->body.size() : 0);
   if (!reply) co_return false;
+  if (exchange.events && exchange.parser.get().method() == http::verb::get) {
+    co_await stream(exchange, *std::move(reply));
+    co_await linger();
+    co_return false;
+  }
   const bool keep_alive = !header_error && exchange.parser.is_done() && !service_.stopping &&
                           exchange.parser.get().keep_alive();
   co_await write(exchange, *std::move(reply), keep_alive);
@@ -189,25 +196,48 @@ asio::awaitable<Reply> Session::route(Exchange& exchange) {
   exchange.route = route_of(target.path);
   require_allowed(exchange.route, view(header.method_string()));
   require_plain_body(exchange.parser);
+  exchange.viewer.client = client_address();
   if (exchange.route == Route::predict) {
     co_return co_await predict(exchange, target.query);
+  }
+  if (exchange.route >= Route::studies && exchange.route <= Route::study_events) {
+    co_return co_await studies(exchange, target);
   }
   co_return answer_get(exchange.route, service_.jobs, view(header[http::field::accept]));
 }
 
+asio::awaitable<Reply> Session::studies(Exchange& exchange, const Target& target) {
+  if (exchange.parser.get().method() == http::verb::post) {
+    co_return co_await post(exchange, target.query);
+  }
+  Reply reply;
+  co_await on_disk(service_.disk, [&] {
+    reply = answer_study(service_.store, service_.studies, exchange.viewer,
+                         view(exchange.parser.get().method_string()), target, exchange.events);
+  });
+  co_return reply;
+}
+
 // Everything that can be refused is refused before the upload is taken.
-asio::awaitable<Reply> Session::predict(Exchange& exchange, const std::string& query) {
+asio::awaitable<Submission> Session::take(Exchange& exchange, const std::string& query,
+                                          Jobs::Place& place) {
   const Parameters asked = Parameters::from_query(query);
-  const std::string boundary = required_boundary(exchange.parser.get());
+  const Header& header = exchange.parser.get();
+  const std::string boundary = required_boundary(header);
   const uint64_t limit = service_.options.limits.upload_bytes;
   const uint64_t coming = exchange.parser.content_length().value_or(0);
   if (coming > limit + UploadForm::kOverhead) refuse_too_large(limit);
-  Jobs::Place place = service_.jobs.reserve();
-  co_await on_disk([&] { service_.spool.require_space(coming); });
-  co_await say_continue(exchange.parser.get());
+  std::string key = stored_key(view(header["Idempotency-Key"]));
+  place = service_.jobs.reserve();
+  co_await on_disk(service_.disk, [&] { service_.spool.require_space(coming); });
+  co_await say_continue(header);
   Upload upload = co_await receive(exchange, boundary, place);
   upload.parameters.merge(asked);
-  co_return co_await analysed(std::move(place), std::move(upload));
+  Submission submission = make_submission(std::move(upload), service_.options);
+  submission.wish.key = std::move(key);
+  submission.owner = exchange.viewer.owner;
+  submission.client = exchange.viewer.client;
+  co_return submission;
 }
 
 asio::awaitable<void> Session::say_continue(const Header& header) {
@@ -229,11 +259,11 @@ asio::awaitable<Upload> Session::receive(Exchange& exchange, const std::string& 
   std::string chunk(kChunk, '\0');
   while (!exchange.parser.is_done()) {
     const std::size_t count = co_await read_body(exchange, chunk);
-    co_await on_disk([&] { form->feed(std::string_view(chunk).substr(0, count)); });
+    co_await on_disk(service_.disk, [&] { form->feed(std::string_view(chunk).substr(0, count)); });
     place.progress(count);
   }
   std::optional<Upload> upload;
-  co_await on_disk([&] { upload = form->finish(); });
+  co_await on_disk(service_.disk, [&] { upload = form->finish(); });
   enter(Phase::working);
   co_return *std::move(upload);
 }
@@ -260,47 +290,52 @@ asio::awaitable<std::size_t> Session::read_body(Exchange& exchange, std::string&
   co_return count;
 }
 
-asio::awaitable<void> Session::on_disk(std::function<void()> work) {
-  const auto run = [](std::function<void()> work) -> asio::awaitable<void> {
-    work();
-    co_return;
-  };
-  co_await asio::co_spawn(service_.disk, run(std::move(work)), asio::use_awaitable);
+asio::awaitable<Reply> Session::post(Exchange& exchange, const std::string& query) {
+  Jobs::Place place;
+  Submission submission = co_await take(exchange, query, place);
+  submission.wish.fresh = submission.upload.parameters.fresh().value_or(false);
+  Reply reply;
+  co_await on_disk(service_.disk, [&] {
+    const auto accepted = service_.studies.accept(std::move(place), std::move(submission));
+    reply = accepted_study(service_.studies, exchange.viewer, accepted.study.id);
+  });
+  co_return reply;
 }
 
-asio::awaitable<Reply> Session::analysed(Jobs::Place place, Upload upload) {
-  const auto strand = stream_.get_executor();
-  const auto answered = std::make_shared<Answered>(strand);
-  AnalysisRequest request;
-  request.study = upload.parameters.study(service_.options.limits);
-  request.study.any_anatomy |= service_.options.any_anatomy;
-  request.threshold = upload.parameters.threshold();
-  request.details = upload.parameters.details();
-  const auto job = service_.jobs.submit(
-      std::move(place), std::move(upload.file), std::move(request),
-      [answered, strand](Analysis analysis) {
-        asio::post(strand, [answered, analysis = std::move(analysis)]() mutable {
-          answered->analysis = std::move(analysis);
-          answered->timer.cancel();
-        });
-      });
-  while (!answered->analysis) {
-    answered->timer.expires_after(kWatchClient);
-    co_await answered->timer.async_wait(kNoThrow);
-    if (!answered->analysis && client_left()) {
-      service_.jobs.cancel(job);
-      asio::post(service_.disk, [job] {});  // its upload may go away with it
-      client_gone();
-    }
-    if (!answered->analysis && job->stop.stop_requested()) {
-      throw Error(Code::internal, "The study's answer was lost.");
-    }
-  }
-  const Analysis& analysis = *answered->analysis;
-  Reply reply =
-      json_reply(analysis.error ? status_of(analysis.error->fault()).http : 200, analysis.answer);
-  if (!analysis.error) reply.headers.emplace_back(kWarningHeader, kWarning);
+asio::awaitable<Reply> Session::predict(Exchange& exchange, const std::string& query) {
+  Jobs::Place place;
+  Submission submission = co_await take(exchange, query, place);
+  submission.wish.fresh = submission.upload.parameters.fresh().value_or(true);
+  submission.attached = true;
+  Line waiting = line();
+  const Waited waited = co_await wait_for_study(waiting, std::move(place), std::move(submission));
+  Reply reply = answer_of(waited.study);
+  if (waited.known) reply.headers.emplace_back("X-CTCLIP-From-History", "true");
   co_return reply;
+}
+
+asio::awaitable<void> Session::stream(Exchange& exchange, Reply reply) {
+  reply.headers.emplace_back("X-Request-Number", std::to_string(exchange.number));
+  co_await send(head_of(reply, exchange.parser.get().version() == 10 ? 10 : 11));
+  Line events = line();
+  co_await send_events(events, *exchange.events);
+}
+
+// Lent while one of our coroutines waits.
+Line Session::line() {
+  return {service_, stream_.get_executor(), [this] { return client_left(); },
+          [this](std::string bytes) { return send(std::move(bytes)); }};
+}
+
+asio::awaitable<void> Session::send(std::string bytes) {
+  stream_.expires_after(service_.options.idle_timeout);
+  co_await asio::async_write(stream_, asio::buffer(bytes), asio::use_awaitable);
+}
+
+std::string Session::client_address() {
+  error_code error;
+  const auto endpoint = stream_.socket().remote_endpoint(error);
+  return error ? "" : endpoint.address().to_string();
 }
 
 // Asked of the socket rather than read from it: a pipelined request may be waiting there. A client

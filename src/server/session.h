@@ -11,6 +11,7 @@
 #include "server/jobs.h"
 #include "server/server.h"
 #include "server/spool.h"
+#include "server/studies.h"
 
 namespace ctclip {
 
@@ -19,6 +20,8 @@ struct Service {
   const ServerOptions& options;
   Spool& spool;
   Jobs& jobs;
+  history::Store& store;
+  Studies& studies;
   Connections& connections;
   boost::asio::thread_pool& disk;  ///< whatever may wait for a disk runs here, never on io threads
   std::atomic<bool> stopping = false;

@@ -28,6 +28,7 @@ Status status_of(Fault fault) {
 Status status_of(Code code) {
   if (code == Code::not_found) return {404, 1};
   if (code == Code::method_not_allowed) return {405, 1};
+  if (code == Code::idempotency_conflict) return {422, 1};  // as its IETF draft has it
   return status_of(info(code).fault);
 }
 

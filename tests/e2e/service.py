@@ -92,6 +92,12 @@ class Service:
         if kind is None and status != 0:
             self._fail(f"expected exit status 0 on SIGTERM, found {status}")
 
+    def kill(self):
+        """Ends it as a crash or a power cut does."""
+        self._process.kill()
+        self._process.wait()
+        self._reader.join(5)
+
     def stop(self):
         """Ends it; its exit status, or a word where it had to be killed."""
         self._process.send_signal(signal.SIGTERM)
