@@ -13,7 +13,7 @@ import requests
 from service import Service
 from studies import ask, bench, ended, send, submit, until
 
-FAKETIME = pathlib.Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+FAKETIME = pathlib.Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 DAY = 86_400
 
 
