@@ -92,7 +92,6 @@ class Session : public Connection, public std::enable_shared_from_this<Session> 
   Line line();
   Reply failure(const Exchange& exchange, const Error& error) const;
   bool client_left();
-  std::string client_address();
   void log_request(const Exchange& exchange, int status, std::size_t sent) const;
 
   beast::tcp_stream stream_;
@@ -196,7 +195,8 @@ asio::awaitable<Reply> Session::route(Exchange& exchange) {
   exchange.route = route_of(target.path);
   require_allowed(exchange.route, view(header.method_string()));
   require_plain_body(exchange.parser);
-  exchange.viewer.client = client_address();
+  error_code gone;
+  exchange.viewer.client = stream_.socket().remote_endpoint(gone).address().to_string();
   if (exchange.route == Route::predict) {
     co_return co_await predict(exchange, target.query);
   }
@@ -330,12 +330,6 @@ Line Session::line() {
 asio::awaitable<void> Session::send(std::string bytes) {
   stream_.expires_after(service_.options.idle_timeout);
   co_await asio::async_write(stream_, asio::buffer(bytes), asio::use_awaitable);
-}
-
-std::string Session::client_address() {
-  error_code error;
-  const auto endpoint = stream_.socket().remote_endpoint(error);
-  return error ? "" : endpoint.address().to_string();
 }
 
 // Asked of the socket rather than read from it: a pipelined request may be waiting there. A client
