@@ -62,8 +62,9 @@ Reply Cors::preflight(std::string_view allowed_methods) {
   Reply reply;
   reply.status = 204;
   reply.headers.emplace_back("Access-Control-Allow-Methods", allowed_methods);
-  reply.headers.emplace_back("Access-Control-Allow-Headers",
-                             "Authorization, X-API-Key, X-Request-ID, Content-Type, Idempotency-Key");
+  reply.headers.emplace_back(
+      "Access-Control-Allow-Headers",
+      "Authorization, X-API-Key, X-Request-ID, Content-Type, Idempotency-Key");
   reply.headers.emplace_back("Access-Control-Max-Age", "600");
   return reply;
 }
@@ -79,8 +80,9 @@ void Cors::mark(Reply& reply, std::string_view origin) const {
   if (!allows(origin)) return;
   reply.headers.emplace_back("Access-Control-Allow-Origin", origin);
   reply.headers.emplace_back("Access-Control-Expose-Headers",
-                             "X-CTCLIP-Warning, X-Request-ID, Content-Language, Retry-After, "
-                             "WWW-Authenticate, Location");
+                             "X-CTCLIP-Warning, X-CTCLIP-Study, X-CTCLIP-From-History, "
+                             "X-Request-ID, Content-Language, Retry-After, WWW-Authenticate, "
+                             "Location");
 }
 
 }  // namespace ctclip

@@ -4,9 +4,7 @@
 
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
@@ -19,9 +17,14 @@
 
 #include "base/log.h"
 #include "server/client_limits.h"
+#include "server/event_stream.h"
+#include "server/line.h"
 #include "server/reply.h"
 #include "server/request_id.h"
 #include "server/routes.h"
+#include "server/study_routes.h"
+#include "server/study_view.h"
+#include "server/submission.h"
 #include "server/text.h"
 #include "server/transport.h"
 #include "server/upload_form.h"
@@ -40,7 +43,6 @@ using std::chrono_literals::operator""s;
 
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kChunk = 64 << 10;  ///< of an upload, from the network to the disk
-constexpr auto kWatchClient = 250ms;      ///< how soon a client's going away is noticed
 
 /// A form that is being received. Its file, if it fails, is removed on the disk's threads.
 struct DisposeOnDisk {
@@ -51,13 +53,6 @@ struct DisposeOnDisk {
 };
 using FormOnDisk = std::unique_ptr<UploadForm, DisposeOnDisk>;
 
-/// How a runner's thread hands an answer to a connection. Used on the connection's strand only.
-struct Answered {
-  explicit Answered(const asio::any_io_executor& strand) : timer(strand) {}
-  asio::steady_timer timer;
-  std::optional<Analysis> analysis;
-};
-
 /// What is known of a request while it is served.
 struct Exchange {
   Parser parser;
@@ -65,6 +60,8 @@ struct Exchange {
   Clock::time_point began = Clock::now();
   Route route = Route::unknown;
   Identity identity;
+  history::Viewer viewer;
+  std::optional<EventStream> events;  ///< what follows the answer, until the connection ends
   uint64_t received = 0;
   double seconds() const { return std::chrono::duration<double>(Clock::now() - began).count(); }
 };
@@ -89,16 +86,22 @@ class Session : public Connection, public std::enable_shared_from_this<Session> 
   asio::awaitable<std::optional<Reply>> answer(Exchange& exchange, error_code header_error);
   asio::awaitable<Reply> route(Exchange& exchange);
   std::optional<Reply> preflight(const Exchange& exchange) const;
-  void admit(Exchange& exchange) const;
-  asio::awaitable<Reply> predict(Exchange& exchange, const std::string& query);
+  void admit(Exchange& exchange);
+  asio::awaitable<Reply> studies(Exchange& exchange, const Target& target);
+  asio::awaitable<Submission> take(Exchange& exchange, const std::string& query,
+                                   Jobs::Place& place);
   asio::awaitable<Upload> receive(Exchange& exchange, const std::string& boundary,
                                   Jobs::Place& place);
   asio::awaitable<std::size_t> read_body(Exchange& exchange, std::string& chunk);
   asio::awaitable<void> say_continue(const Header& header);
-  asio::awaitable<Reply> analysed(const Exchange& exchange, Jobs::Place place, Upload upload);
+  asio::awaitable<Reply> predict(Exchange& exchange, const std::string& query);
+  asio::awaitable<Reply> post(Exchange& exchange, const std::string& query);
+  asio::awaitable<void> stream(Exchange& exchange, Reply reply);
+  asio::awaitable<void> send(std::string bytes);
+  void dress(const Exchange& exchange, Reply& reply) const;
   asio::awaitable<void> write(const Exchange& exchange, Reply reply, bool keep_alive);
   asio::awaitable<void> linger();
-  asio::awaitable<void> on_disk(std::function<void()> work);
+  Line line();
   Reply failure(const Exchange& exchange, const Error& error) const;
   bool client_left();
   void served(const Exchange& exchange, int status, std::size_t sent) const;
@@ -157,6 +160,11 @@ asio::awaitable<bool> Session::serve_one() {
   enter(Phase::working);
   served(exchange, reply ? reply->status : 499, reply ? reply->body.size() : 0);
   if (!reply) co_return false;
+  if (exchange.events && exchange.parser.get().method() == http::verb::get) {
+    co_await stream(exchange, *std::move(reply));
+    co_await linger();
+    co_return false;
+  }
   const bool keep_alive = !header_error && exchange.parser.is_done() && !service_.stopping &&
                           exchange.parser.get().keep_alive();
   co_await write(exchange, *std::move(reply), keep_alive);
@@ -223,10 +231,13 @@ asio::awaitable<Reply> Session::route(Exchange& exchange) {
   if (exchange.route == Route::predict) {
     co_return co_await predict(exchange, target.query);
   }
+  if (exchange.route >= Route::studies && exchange.route <= Route::study_events) {
+    co_return co_await studies(exchange, target);
+  }
   const std::string_view accept = view(header[http::field::accept]);
   if (!looks_at_disk(exchange.route)) co_return answer_get(exchange.route, service_, accept);
   Reply reply;
-  co_await on_disk([&] { reply = answer_get(exchange.route, service_, accept); });
+  co_await on_disk(service_.disk, [&] { reply = answer_get(exchange.route, service_, accept); });
   co_return reply;
 }
 
@@ -238,27 +249,51 @@ std::optional<Reply> Session::preflight(const Exchange& exchange) const {
   return Cors::preflight(allowed_methods(exchange.route));
 }
 
-void Session::admit(Exchange& exchange) const {
+void Session::admit(Exchange& exchange) {
   const Header& header = exchange.parser.get();
   exchange.identity = service_.gate.admit(
       access_of(exchange.route, view(header.method_string())),
       presented_key(view(header[http::field::authorization]), view(header["X-API-Key"])), peer_);
+  error_code gone;
+  exchange.viewer = {exchange.identity.id, exchange.identity.scopes.has(Scope::admin),
+                     stream_.socket().remote_endpoint(gone).address().to_string()};
+}
+
+asio::awaitable<Reply> Session::studies(Exchange& exchange, const Target& target) {
+  if (exchange.parser.get().method() == http::verb::post) {
+    co_return co_await post(exchange, target.query);
+  }
+  Reply reply;
+  co_await on_disk(service_.disk, [&] {
+    reply = answer_study(service_.store, service_.studies, {exchange.viewer, exchange.asker},
+                         view(exchange.parser.get().method_string()), target, exchange.events);
+  });
+  co_return reply;
 }
 
 // Everything that can be refused is refused before the upload is taken.
-asio::awaitable<Reply> Session::predict(Exchange& exchange, const std::string& query) {
+asio::awaitable<Submission> Session::take(Exchange& exchange, const std::string& query,
+                                          Jobs::Place& place) {
   const Parameters asked = Parameters::from_query(query);
-  const std::string boundary = required_boundary(exchange.parser.get());
+  const Header& header = exchange.parser.get();
+  const std::string boundary = required_boundary(header);
   const uint64_t limit = service_.options.limits.upload_bytes;
   const uint64_t coming = exchange.parser.content_length().value_or(0);
   if (coming > limit + UploadForm::kOverhead) refuse_too_large(limit);
-  const Quota::Slot turn = take_turn(service_.client_studies, exchange.identity, peer_);
-  Jobs::Place place = service_.jobs.reserve();
-  co_await on_disk([&] { service_.spool.require_space(coming); });
-  co_await say_continue(exchange.parser.get());
+  std::string key = stored_key(view(header["Idempotency-Key"]));
+  Quota::Slot turn = take_turn(service_.client_studies, exchange.identity, peer_);
+  place = service_.jobs.reserve();
+  co_await on_disk(service_.disk, [&] { service_.spool.require_space(coming); });
+  co_await say_continue(header);
   Upload upload = co_await receive(exchange, boundary, place);
   upload.parameters.merge(asked);
-  co_return co_await analysed(exchange, std::move(place), std::move(upload));
+  Submission submission = make_submission(std::move(upload), service_.options);
+  submission.request.request_id = exchange.asker.request_id;
+  submission.turn = std::move(turn);
+  submission.wish.key = std::move(key);
+  submission.owner = exchange.viewer.owner;
+  submission.client = exchange.viewer.client;
+  co_return submission;
 }
 
 asio::awaitable<void> Session::say_continue(const Header& header) {
@@ -280,11 +315,11 @@ asio::awaitable<Upload> Session::receive(Exchange& exchange, const std::string& 
   std::string chunk(kChunk, '\0');
   while (!exchange.parser.is_done()) {
     const std::size_t count = co_await read_body(exchange, chunk);
-    co_await on_disk([&] { form->feed(std::string_view(chunk).substr(0, count)); });
+    co_await on_disk(service_.disk, [&] { form->feed(std::string_view(chunk).substr(0, count)); });
     place.progress(count);
   }
   std::optional<Upload> upload;
-  co_await on_disk([&] { upload = form->finish(); });
+  co_await on_disk(service_.disk, [&] { upload = form->finish(); });
   enter(Phase::working);
   co_return *std::move(upload);
 }
@@ -308,45 +343,46 @@ asio::awaitable<std::size_t> Session::read_body(Exchange& exchange, std::string&
   co_return count;
 }
 
-asio::awaitable<void> Session::on_disk(std::function<void()> work) {
-  const auto run = [](std::function<void()> work) -> asio::awaitable<void> {
-    work();
-    co_return;
-  };
-  co_await asio::co_spawn(service_.disk, run(std::move(work)), asio::use_awaitable);
+asio::awaitable<Reply> Session::post(Exchange& exchange, const std::string& query) {
+  Jobs::Place place;
+  Submission submission = co_await take(exchange, query, place);
+  submission.wish.fresh = submission.upload.parameters.fresh().value_or(false);
+  Reply reply;
+  co_await on_disk(service_.disk, [&] {
+    const auto accepted = service_.studies.accept(std::move(place), std::move(submission));
+    reply = accepted_study(service_.studies, {exchange.viewer, exchange.asker}, accepted.study.id);
+  });
+  co_return reply;
 }
 
-asio::awaitable<Reply> Session::analysed(const Exchange& exchange, Jobs::Place place,
-                                         Upload upload) {
-  const auto strand = stream_.get_executor();
-  const auto answered = std::make_shared<Answered>(strand);
-  AnalysisRequest request;
-  request.study = upload.parameters.study(service_.options.limits);
-  request.study.any_anatomy |= service_.options.any_anatomy;
-  request.threshold = upload.parameters.threshold();
-  request.details = upload.parameters.details();
-  request.request_id = exchange.asker.request_id;
-  const auto job = service_.jobs.submit(
-      std::move(place), std::move(upload.file), std::move(request),
-      [answered, strand](Analysis analysis) {
-        asio::post(strand, [answered, analysis = std::move(analysis)]() mutable {
-          answered->analysis = std::move(analysis);
-          answered->timer.cancel();
-        });
-      });
-  while (!answered->analysis) {
-    answered->timer.expires_after(kWatchClient);
-    co_await answered->timer.async_wait(kNoThrow);
-    if (!answered->analysis && client_left()) {
-      service_.jobs.cancel(job);
-      asio::post(service_.disk, [job] {});  // its upload may go away with it
-      client_gone();
-    }
-    if (!answered->analysis && job->lost) {
-      throw Error(Code::internal, "The study's answer was lost.");
-    }
-  }
-  co_return study_reply(*std::move(answered->analysis), exchange.asker);
+asio::awaitable<Reply> Session::predict(Exchange& exchange, const std::string& query) {
+  Jobs::Place place;
+  Submission submission = co_await take(exchange, query, place);
+  submission.wish.fresh = submission.upload.parameters.fresh().value_or(true);
+  submission.attached = true;
+  Line waiting = line();
+  const Waited waited = co_await wait_for_study(waiting, std::move(place), std::move(submission));
+  Reply reply = answer_of(waited.study, exchange.asker);
+  if (waited.known) reply.headers.emplace_back("X-CTCLIP-From-History", "true");
+  co_return reply;
+}
+
+asio::awaitable<void> Session::stream(Exchange& exchange, Reply reply) {
+  dress(exchange, reply);
+  co_await send(head_of(reply, exchange.parser.get().version() == 10 ? 10 : 11));
+  Line events = line();
+  co_await send_events(events, *exchange.events);
+}
+
+// Lent while one of our coroutines waits.
+Line Session::line() {
+  return {service_, stream_.get_executor(), [this] { return client_left(); },
+          [this](std::string bytes) { return send(std::move(bytes)); }};
+}
+
+asio::awaitable<void> Session::send(std::string bytes) {
+  stream_.expires_after(service_.options.idle_timeout);
+  co_await asio::async_write(stream_, asio::buffer(bytes), asio::use_awaitable);
 }
 
 // Asked of the socket rather than read from it: a pipelined request may be waiting there. A client
@@ -356,13 +392,18 @@ bool Session::client_left() {
   return poll(&asked, 1, 0) > 0 && (asked.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
+/// The headers that every answer has, whatever it says.
+void Session::dress(const Exchange& exchange, Reply& reply) const {
+  reply.headers.emplace_back(kRequestIdHeader, exchange.asker.request_id);
+  add_security_headers(reply, stream_.secure());
+  service_.cors.mark(reply, view(exchange.parser.get()[http::field::origin]));
+}
+
 asio::awaitable<void> Session::write(const Exchange& exchange, Reply reply, bool keep_alive) {
   const Header& header = exchange.parser.get();
   const bool head = header.method() == http::verb::head;
   const unsigned version = header.version() == 10 ? 10 : 11;
-  reply.headers.emplace_back(kRequestIdHeader, exchange.asker.request_id);
-  add_security_headers(reply, stream_.secure());
-  service_.cors.mark(reply, view(header[http::field::origin]));
+  dress(exchange, reply);
   stream_.expires_after(service_.options.idle_timeout);
   co_await beast::async_write(stream_, to_http(std::move(reply), version, keep_alive, head),
                               asio::use_awaitable);

@@ -39,4 +39,7 @@ std::string required_boundary(const Header& header);
 boost::beast::http::message_generator to_http(Reply reply, unsigned version, bool keep_alive,
                                               bool head);
 
+/// The head of an answer whose body follows until the connection ends.
+std::string head_of(const Reply& reply, unsigned version);
+
 }  // namespace ctclip

@@ -207,6 +207,30 @@ def check_refusals(url, folder):
     assert predict(url).json()["error_code"] == "no_lungs"
 
 
+def check_studies(url):
+    """/v1/studies: every route, and every state that a study can be seen in here."""
+    def post(data, key):
+        return check(requests.post(f"{url}/v1/studies", files={"file": data}, params={"any_anatomy": "true"},
+                                   headers={"Idempotency-Key": key}, timeout=300))
+
+    data = STUDY.read_bytes()
+    study = post(data, "a").json()["id"]
+    stream = check(requests.get(f"{url}/v1/studies/{study}/events", timeout=300))
+    for line in stream.text.splitlines():
+        if line.startswith("data: "):
+            validator({"$ref": "#/components/schemas/StudyState"}).validate(json.loads(line.removeprefix("data: ")))
+    assert post(data, "a").status_code == 200 and post(data + b"x", "a").status_code == 422
+    assert check(requests.get(f"{url}/v1/studies/{study}", timeout=60)).json()["result"]["processing_status"] == "Success"
+    failed = post(b"no study", "b").json()["id"]
+    list(requests.get(f"{url}/v1/studies/{failed}/events", timeout=300).iter_lines())
+    assert check(requests.get(f"{url}/v1/studies/{failed}", timeout=60)).json()["error_code"] == "unsupported_format"
+    assert check(requests.delete(f"{url}/v1/studies/{study}", timeout=60)).json()["state"] == "done"
+    page = check(requests.get(f"{url}/v1/studies", params={"limit": 1}, timeout=60)).json()
+    assert page["studies"][0]["id"] == failed and page["next"] == failed
+    assert check(requests.get(f"{url}/v1/studies?state=new", timeout=60)).status_code == 400
+    assert check(requests.get(f"{url}/v1/studies/{'0' * 32}", timeout=60)).status_code == 404
+
+
 def check_full_queue(url):
     """One place, and an upload that goes on for a while is in it."""
     host, port = url.removeprefix("http://").split(":")
@@ -280,6 +304,7 @@ def main():
             check_bad_http(service.url)
             check_answers(service.url, folder, ctclip)
             check_refusals(service.url, folder)
+            check_studies(service.url)
         with Service(command + ["--queue", "0"]) as service:
             check_full_queue(service.url)
         check_full_disk(command)
