@@ -17,6 +17,8 @@
 namespace ctclip::isolation {
 namespace {
 
+constexpr std::chrono::milliseconds kStart{60'000};
+
 Request request_for(const LoaderOptions& loader, const StudyOptions& study, std::string name) {
   Request request;
   request.parent = getpid();
@@ -83,8 +85,10 @@ IsolatedLoader::IsolatedLoader(LoaderOptions options) : options_(std::move(optio
   Request request = request_for(options_, {}, {});
   request.only_try = true;
   Watch watch;
-  // It needs an input, but reads nothing of it: any descriptor will do.
-  Conversation conversation(options_.program, memory.get(), memory.get(), request, options_.time);
+  // It needs an input, but reads nothing of it: any descriptor will do. A time that is short for a
+  // study is no reason not to start on a machine that is busy.
+  Conversation conversation(options_.program, memory.get(), memory.get(), request,
+                            std::max(options_.time, kStart));
   const std::string missing = conversation.await_ready(watch);
   filtered_ = missing.empty();
   if (!filtered_) {

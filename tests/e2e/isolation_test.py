@@ -148,7 +148,7 @@ def check_group_signal(service, study):
 def check_hang(command, study):
     with Service([*command, "--read-timeout", "3"]) as service:
         upload = Upload(service.url, study)
-        os.kill(await_reader(service.pid), signal.SIGSTOP)
+        os.kill(await_reader(service.pid, sealed=True), signal.SIGSTOP)
         check_refused(upload.wait(), "read_timeout", "3 s")
         await_none(service.pid)
         check_alive(service)
