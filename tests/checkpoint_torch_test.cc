@@ -229,8 +229,8 @@ TEST_F(Hostile, DescriptionsOfAnyDepthOrLengthHarmNothing) {
 }
 
 TEST_F(Hostile, ATextUsedAMillionTimesIsNoList) {
-  std::string list =
-      pickled_text("target_pathologies") + pickled_text(std::string(10'000, 'x')) + "q\5]("s;
+  std::string list = pickled_text(std::string(10'000, 'x')) + "q\5"s + "0"s +
+                     pickled_text("target_pathologies") + "]("s;
   for (int i = 0; i < 10'000; ++i) list += "h\5"s;
   std::string pickle = dict(4, "K\0"s, "K\x04\x85", "K\x01\x85");
   pickle.pop_back();  // STOP

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <string_view>
 
+#include "study/dicom_reader.h"
+
 namespace ctclip {
 namespace {
 
@@ -54,8 +56,12 @@ bool Attributes::has(const DcmTagKey& tag) const {
 
 std::string Attributes::text(const DcmTagKey& tag) const {
   for (DcmItem* item : items_) {
+    DcmElement* element = nullptr;
+    if (item->findAndGetElement(tag, element).bad() || element == nullptr) continue;
+    // A longer value was skipped. DCMTK would make room for it as text before it finds that out.
+    if (element->getLengthField() > DicomReader::kLongestValue) continue;
     OFString value;
-    if (item->findAndGetOFStringArray(tag, value).bad()) continue;
+    if (element->getOFStringArray(value).bad()) continue;
     std::string clean = printable({value.data(), value.size()});
     if (!clean.empty()) return clean;
   }

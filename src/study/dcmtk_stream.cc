@@ -24,7 +24,11 @@ constexpr std::uintptr_t kMostStack = 512 * 1024;
 /// thousands in descending order takes it minutes; a real header takes milliseconds.
 constexpr double kMostSeconds = 1;
 constexpr uint32_t kReadsBetweenLooks = 256;  // at the clock
-constexpr offile_off_t kSkipStep = 4 << 20;
+constexpr offile_off_t kSkipStep = 1 << 20;
+
+/// Skipped bytes for a byte of the file. Deflate can make a thousand of one; images, overlays and
+/// tables are deflated to a tenth at best.
+constexpr uint64_t kMostInflation = 16;
 
 double thread_seconds() {
   timespec now = {};
@@ -106,6 +110,7 @@ void WindowProducer::fill(std::size_t wanted) {
     while (ready() < wanted && !ended_) {
       const std::size_t got = bytes_.read(std::span(window_).subspan(end_));
       ended_ = got == 0;
+      taken_ += got;
       end_ += got;
     }
   } catch (...) {
@@ -140,7 +145,7 @@ offile_off_t GuardedStream::read(void* out, offile_off_t length) {
   return got;
 }
 
-// In steps, as a deflated file may claim gigabytes that take it no bytes and us seconds to inflate.
+// In steps, as a deflated file may claim gigabytes that take it no bytes and us time to inflate.
 offile_off_t GuardedStream::skip(offile_off_t length) {
   offile_off_t done = 0;
   while (done < length) {
@@ -161,6 +166,9 @@ void GuardedStream::guard() {
   if (!in_header_ || !problem_.empty()) return;
   if (static_cast<uint64_t>(tell()) > header_bytes_ + skipped_) {
     problem_ = fmt::format("its header has more than {} bytes", header_bytes_);
+  }
+  if (skipped_ > header_bytes_ + kMostInflation * producer_.taken()) {
+    problem_ = "its header inflates to far more than the file holds";
   }
   if (++reads_ % kReadsBetweenLooks == 0) look_at_clock();
   const std::uintptr_t now = stack_position();

@@ -30,6 +30,8 @@ class WindowProducer : public DcmProducer {
   /// The first bytes of the file; only before anything was read.
   std::span<const std::byte> head();
   void rethrow() const;
+  /// Bytes that the stream has given so far.
+  uint64_t taken() const { return taken_; }
 
  private:
   std::size_t ready() const { return end_ - begin_; }
@@ -39,6 +41,7 @@ class WindowProducer : public DcmProducer {
   std::vector<std::byte> window_;
   std::size_t begin_ = 0, end_ = 0;
   bool ended_ = false, failed_ = false;
+  uint64_t taken_ = 0;
   std::exception_ptr error_;
 };
 

@@ -2,6 +2,8 @@
 // at some places and every seed with some bytes changed, always the same ones. What must not happen
 // is a crash, an exception other than Error (the targets take that one) or a hang.
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -51,9 +53,18 @@ std::size_t replay(const Bytes& seed, std::size_t copies) {
   return runs;
 }
 
+/// As -malloc_limit_mb has it for libFuzzer: memory is taken for what is there, not for claims.
+void limit_memory() {
+#ifndef __SANITIZE_ADDRESS__
+  const rlimit limit = {512 << 20, 512 << 20};
+  setrlimit(RLIMIT_DATA, &limit);
+#endif
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  limit_memory();
   std::vector<std::filesystem::path> files;
   for (int i = 1; i < argc; ++i) {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(argv[i])) {
