@@ -9,7 +9,6 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <typeinfo>
@@ -17,10 +16,9 @@
 
 #include "base/log.h"
 #include "server/client_limits.h"
-#include "server/event_stream.h"
+#include "server/exchange.h"
 #include "server/line.h"
 #include "server/reply.h"
-#include "server/request_id.h"
 #include "server/routes.h"
 #include "server/study_routes.h"
 #include "server/study_view.h"
@@ -38,7 +36,6 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 using Clock = std::chrono::steady_clock;
 using boost::system::error_code;
-using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
@@ -52,19 +49,6 @@ struct DisposeOnDisk {
   }
 };
 using FormOnDisk = std::unique_ptr<UploadForm, DisposeOnDisk>;
-
-/// What is known of a request while it is served.
-struct Exchange {
-  Parser parser;
-  Asker asker;
-  Clock::time_point began = Clock::now();
-  Route route = Route::unknown;
-  Identity identity;
-  history::Viewer viewer;
-  std::optional<EventStream> events;  ///< what follows the answer, until the connection ends
-  uint64_t received = 0;
-  double seconds() const { return std::chrono::duration<double>(Clock::now() - began).count(); }
-};
 
 class Session : public Connection, public std::enable_shared_from_this<Session> {
  public:
@@ -85,7 +69,6 @@ class Session : public Connection, public std::enable_shared_from_this<Session> 
   asio::awaitable<error_code> read_header(Parser& parser);
   asio::awaitable<std::optional<Reply>> answer(Exchange& exchange, error_code header_error);
   asio::awaitable<Reply> route(Exchange& exchange);
-  std::optional<Reply> preflight(const Exchange& exchange) const;
   void admit(Exchange& exchange);
   asio::awaitable<Reply> studies(Exchange& exchange, const Target& target);
   asio::awaitable<Submission> take(Exchange& exchange, const std::string& query,
@@ -98,13 +81,10 @@ class Session : public Connection, public std::enable_shared_from_this<Session> 
   asio::awaitable<Reply> post(Exchange& exchange, const std::string& query);
   asio::awaitable<void> stream(Exchange& exchange, Reply reply);
   asio::awaitable<void> send(std::string bytes);
-  void dress(const Exchange& exchange, Reply& reply) const;
   asio::awaitable<void> write(const Exchange& exchange, Reply reply, bool keep_alive);
   asio::awaitable<void> linger();
   Line line();
-  Reply failure(const Exchange& exchange, const Error& error) const;
   bool client_left();
-  void served(const Exchange& exchange, int status, std::size_t sent) const;
 
   Transport stream_;
   const Peer peer_;
@@ -158,7 +138,8 @@ asio::awaitable<bool> Session::serve_one() {
   const Metrics::InFlight counted(service_.metrics);
   std::optional<Reply> reply = co_await answer(exchange, header_error);
   enter(Phase::working);
-  served(exchange, reply ? reply->status : 499, reply ? reply->body.size() : 0);
+  note_served(exchange, reply ? reply->status : 499, reply ? reply->body.size() : 0,
+              service_.metrics);
   if (!reply) co_return false;
   if (exchange.events && exchange.parser.get().method() == http::verb::get) {
     co_await stream(exchange, *std::move(reply));
@@ -205,26 +186,15 @@ asio::awaitable<std::optional<Reply>> Session::answer(Exchange& exchange, error_
   }
   service_.metrics.failed(failed->code());
   if (failed->code() == Code::cancelled) co_return std::nullopt;
-  co_return failure(exchange, *failed);
-}
-
-Reply Session::failure(const Exchange& exchange, const Error& error) const {
-  Reply reply = failure_reply(error, exchange.seconds(), retry_after(error.code(), service_.jobs),
-                              exchange.asker);
-  if (error.code() == Code::method_not_allowed) {
-    reply.headers.emplace_back("Allow", allowed_methods(exchange.route));
-  }
-  if (error.code() == Code::unauthenticated) {
-    reply.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"ctclip\"");
-  }
-  return reply;
+  co_return failure_of(exchange, *failed, service_.jobs);
 }
 
 asio::awaitable<Reply> Session::route(Exchange& exchange) {
   const Header& header = exchange.parser.get();
   const Target target = split_target(view(header.target()));
   exchange.route = route_of(target.path);
-  if (std::optional<Reply> allowed = preflight(exchange)) co_return *std::move(allowed);
+  if (std::optional<Reply> allowed = preflight(exchange, service_.cors))
+    co_return *std::move(allowed);
   require_allowed(exchange.route, view(header.method_string()));
   admit(exchange);
   require_plain_body(exchange.parser);
@@ -239,14 +209,6 @@ asio::awaitable<Reply> Session::route(Exchange& exchange) {
   Reply reply;
   co_await on_disk(service_.disk, [&] { reply = answer_get(exchange.route, service_, accept); });
   co_return reply;
-}
-
-std::optional<Reply> Session::preflight(const Exchange& exchange) const {
-  const Header& header = exchange.parser.get();
-  const bool asks = header.method() == http::verb::options && exchange.route != Route::unknown &&
-                    header.count(http::field::access_control_request_method) > 0;
-  if (!asks || !service_.cors.allows(view(header[http::field::origin]))) return std::nullopt;
-  return Cors::preflight(allowed_methods(exchange.route));
 }
 
 void Session::admit(Exchange& exchange) {
@@ -368,7 +330,7 @@ asio::awaitable<Reply> Session::predict(Exchange& exchange, const std::string& q
 }
 
 asio::awaitable<void> Session::stream(Exchange& exchange, Reply reply) {
-  dress(exchange, reply);
+  dress(exchange, service_.cors, stream_.secure(), reply);
   co_await send(head_of(reply, exchange.parser.get().version() == 10 ? 10 : 11));
   Line events = line();
   co_await send_events(events, *exchange.events);
@@ -392,18 +354,11 @@ bool Session::client_left() {
   return poll(&asked, 1, 0) > 0 && (asked.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
-/// The headers that every answer has, whatever it says.
-void Session::dress(const Exchange& exchange, Reply& reply) const {
-  reply.headers.emplace_back(kRequestIdHeader, exchange.asker.request_id);
-  add_security_headers(reply, stream_.secure());
-  service_.cors.mark(reply, view(exchange.parser.get()[http::field::origin]));
-}
-
 asio::awaitable<void> Session::write(const Exchange& exchange, Reply reply, bool keep_alive) {
   const Header& header = exchange.parser.get();
   const bool head = header.method() == http::verb::head;
   const unsigned version = header.version() == 10 ? 10 : 11;
-  dress(exchange, reply);
+  dress(exchange, service_.cors, stream_.secure(), reply);
   stream_.expires_after(service_.options.idle_timeout);
   co_await beast::async_write(stream_, to_http(std::move(reply), version, keep_alive, head),
                               asio::use_awaitable);
@@ -420,20 +375,6 @@ asio::awaitable<void> Session::linger() {
     stream_.expires_after(5s);
     if (co_await stream_.discard_some()) break;
   }
-}
-
-void Session::served(const Exchange& exchange, int status, std::size_t sent) const {
-  const std::string_view route = name_of(exchange.route);
-  const double seconds = exchange.seconds();
-  service_.metrics.served({route, status, seconds, exchange.received, sent});
-  log_event(is_probe(exchange.route) ? spdlog::level::debug : spdlog::level::info, "request",
-            {{"request_id", exchange.asker.request_id},
-             {"method", view(http::to_string(exchange.parser.get().method()))},
-             {"route", route},
-             {"status", status},
-             {"received", exchange.received},
-             {"sent", sent},
-             {"seconds", seconds}});
 }
 
 }  // namespace

@@ -12,8 +12,8 @@
 
 namespace ctclip {
 
-// Between Beast's HTTP and what the service makes of it. Included by the session and the listener
-// alone.
+// Between Beast's HTTP and what the service makes of it. Included where connections
+// are served alone.
 
 /// A request whose body is taken piece by piece.
 using Parser = boost::beast::http::request_parser<boost::beast::http::buffer_body>;
