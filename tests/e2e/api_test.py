@@ -24,12 +24,26 @@ API = json.loads((ROOT / "docs/openapi.json").read_text(encoding="utf-8"))
 BEYOND_ROUTES = (404, 405)  # said in docs/api.md; OpenAPI has no place for them
 FAILURE = {"$ref": "#/components/schemas/Failure"}
 METHODS = ("get", "post", "put", "delete", "patch")
-NOBODY = "nobody"  # what stands for the parameters of a path
+NOBODY = "0" * 32  # what stands for the parameters of a path
 SEEN = set()  # (path, method, status) that were answered and checked
 # Described, and not made by this test.
-UNSEEN = {("/predict", "post", "500"): "the program has no known error",
-          **{(path, "get", "400"): "met by check_bad_http, which no client library sends"
-             for path in ("/health", "/ready", "/metrics", "/openapi.json", "/")}}
+UPLOADS = ("/predict", "/v1/studies")
+STUDY_PATHS = ("/v1/studies/{id}", "/v1/studies/{id}/events")
+UNSEEN = {
+    **{(path, "post", "500"): "the program has no known error" for path in UPLOADS},
+    **{(path, "post", "408"): "made by hostile_clients_test.py" for path in UPLOADS},
+    **{(path, method, "400"): "met by check_bad_http, which no client library sends"
+       for path, methods in API["paths"].items() for method in methods
+       if method == "get" and path != "/v1/studies" or method == "delete"},
+    **{(path, method, status): "made by keys_test.py: here are no keys"
+       for path, methods in API["paths"].items() for method in methods for status in ("401", "403", "429")
+       if status in methods[method]["responses"] and (path, method, status) != ("/predict", "post", "429")},
+    ("/predict", "post", "409"): "made by server_studies_test",
+    ("/v1/studies", "post", "413"): "the same as of /predict",
+    ("/v1/studies", "post", "503"): "the same as of /predict",
+    **{(path, method, "503"): "made by state_faults_test.py" for path in ("/v1/studies", *STUDY_PATHS)
+       for method in API["paths"][path] if method != "post"},
+}
 
 
 def validator(schema):
