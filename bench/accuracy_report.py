@@ -25,9 +25,8 @@ AIMS = """\
 ## What was aimed at
 
 An AUROC of 0.95 by the fusion: {fusion}. More than the best single score: {above}
-(differences within the intervals are chance). Ten findings at 0.90: {good} of those with enough studies. What the training had, and what to try first to get further, is in
-[training/README.md](../training/README.md): the encoder had seen each training phantom only about ten times when its time was
-over, and the slice classifier had hardly begun to learn.
+(differences within the intervals are chance). Ten findings at 0.90: {good} of those with enough studies. What the training had,
+what was tried and what to try next is in [training/README.md](../training/README.md).
 """
 
 

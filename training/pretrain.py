@@ -17,13 +17,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ct_vit import CtVit
+from ct_vit import CtVit, Linear
 from data import IGNORED, Split, augmented
 from metrics import auroc, mean_auroc
-from optimise import descend, weight_groups
+from optimise import Both, descend
 from settings import BATCH, SEED, VIT
 
-WEIGHT_OF_EDGE = 30.0
+RATE, FURTHER_RATE = 1.5e-3, 4e-4  # of a first training, and of one that goes on from it
 
 
 class Prototypes(nn.Module):
@@ -146,12 +146,13 @@ def pretrain(
     """Writes the encoder and its heads to `out`; `start`: weights to go on from."""
     torch.manual_seed(SEED)
     random = np.random.default_rng(SEED + (start is not None))
-    rate = 1.5e-3 if start is None else 4e-4
+    rate = RATE if start is None else FURTHER_RATE
     tune = tune_of()
     model = DenseModel(len(tune.kinds) + 1)
     if start is not None:
         model.load_state_dict(adapted(torch.load(start), tune))
-    optimiser = torch.optim.AdamW(weight_groups(model, 0.05), betas=(0.9, 0.98))
+    hidden = [layer.weight for layer in model.vit.modules() if isinstance(layer, Linear)]
+    optimiser = Both(model, hidden, 0.05)
     began, mean = time.time(), np.zeros(2)
     for step, (volumes, tokens, labels) in enumerate(batches(load, random)):
         share = (time.time() - began) / seconds

@@ -128,7 +128,7 @@ class Run:
     def slices(self) -> None:
         out = self.work / "slices.pt"
         if not out.exists():
-            train_classifier(self.train, self.tune, out, SECONDS["slices"])
+            train_classifier(lambda: self.train, lambda: self.tune, out, SECONDS["slices"])
         bundle.write_classifier(self.out, torch.load(out))
 
     def denoiser(self) -> None:

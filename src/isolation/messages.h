@@ -72,8 +72,9 @@ struct LastOf<KernelClass> {
 // A member that is added to one of these structs does not compile until it is named here.
 
 void fields(auto& archive, Like<Limits> auto& value) {
-  auto& [upload, inflated, entries, header, min_slices, max_slices, matrix, voxels] = value;
-  archive(upload, inflated, entries, header, min_slices, max_slices, matrix, voxels);
+  auto& [upload, inflated, entries, header, min_slices, max_slices, matrix, ratio, depth, voxels] =
+      value;
+  archive(upload, inflated, entries, header, min_slices, max_slices, matrix, ratio, depth, voxels);
 }
 
 void fields(auto& archive, Like<StudyOptions> auto& value) {

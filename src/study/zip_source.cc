@@ -213,10 +213,10 @@ std::vector<Entry> list_entries(zip_t* archive, uint64_t held, const Limits& lim
 std::unique_ptr<Source> open_zip(std::shared_ptr<const InputFile> archive, const Limits& limits) {
   // libzip reserves memory for as many entries as the archive claims, so the claim is seen first.
   if (const auto claimed = claimed_zip_entries(*archive)) require_entries_within(*claimed, limits);
+  const uint64_t held = archive->size();
   auto pool = std::make_shared<ArchivePool>(std::move(archive));
   Archive first = pool->borrow();
-  std::vector<Entry> entries =
-      list_entries(first.get(), std::filesystem::file_size(archive), limits);
+  std::vector<Entry> entries = list_entries(first.get(), held, limits);
   pool->give_back(std::move(first));
   return std::make_unique<ZipSource>(std::move(pool), std::move(entries));
 }

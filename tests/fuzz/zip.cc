@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <memory>
 
 #include "fuzz/fuzz.h"
 #include "study/zip_source.h"
@@ -28,7 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   limits.entries = 64;
   const fuzz::MemoryFile file({data, size});
   fuzz::may_refuse([&] {
-    const auto source = open_zip(file.path(), limits);
+    const auto source = open_zip(std::make_shared<const InputFile>(file.path()), limits);
     uint64_t total = 0;
     for (std::size_t i = 0; i < source->size(); ++i) {
       const uint64_t bytes = read_to_end(*source, i);
