@@ -324,6 +324,19 @@ TEST(Htj2k, LosslessStreamsAreExact) {
   }
 }
 
+TEST(Jpeg2000, ManyTilesAreRefusedBeforeMemoryIsTakenForThem) {
+  for (const bool in_file : {false, true}) {
+    std::string stream = htj2k("lossless_u12.j2c");
+    stream.replace(24, 8, std::string("\0\0\0\1\0\0\0\1", 8));  // tiles of one pixel
+    const std::string signature("\0\0\0\x0CjP  \r\n\x87\n\0\0\0\0jp2c", 20);
+    const std::string file = in_file ? signature + stream : stream;
+    const auto [code, message] = error_of(
+        [&] { decode_bytes(ct_header(htj2k_header("201")).bytes() + encapsulated({file})); });
+    EXPECT_EQ(code, "undecodable_pixels");
+    EXPECT_THAT(message, HasSubstr(" tiles"));
+  }
+}
+
 TEST(Htj2k, LossyStreamIsClose) {
   const Images images =
       decode_bytes(ct_header(htj2k_header("203")).bytes() + encapsulated({htj2k("lossy_u12.j2c")}));

@@ -158,7 +158,9 @@ TEST(Scan, RefusesATableInsteadOfARescale) {
 
 TEST(Scan, RescaleNeedsBothOfItsAttributes) {
   const auto slice_with = [](const CtHeader& header) {
-    return scan_all(MemorySource(ct_header(header).bytes())).slices.at(0);
+    DicomBuilder file = ct_header(header);
+    file.raw(0x7FE0, 0x0010, "OW", cells_16({0, 1, 2, 3, 4, 5}));
+    return scan_all(MemorySource(file.bytes())).slices.at(0);
   };
   EXPECT_EQ(slice_with({.slope = ""}).intercept, 0);
   EXPECT_EQ(slice_with({.intercept = ""}).slope, 1);

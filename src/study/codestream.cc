@@ -12,6 +12,27 @@ bool is_start_of_frame(uint32_t marker) {
   return marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
 }
 
+uint64_t big_endian(std::span<const std::byte> bytes, std::size_t at, std::size_t width) {
+  uint64_t value = 0;
+  for (std::size_t i = 0; i < width; ++i) value = value << 8 | static_cast<uint8_t>(bytes[at + i]);
+  return value;
+}
+
+/// The codestream itself, or what is in the first box jp2c of a JP2 file.
+std::span<const std::byte> jpeg2000_codestream(std::span<const std::byte> bytes) {
+  constexpr uint64_t kSignature = 0x6A502020, kCodestream = 0x6A703263;  // "jP  ", "jp2c"
+  if (bytes.size() < 8 || big_endian(bytes, 4, 4) != kSignature) return bytes;
+  while (bytes.size() >= 16) {
+    uint64_t length = big_endian(bytes, 0, 4), header = 8;
+    if (length == 0) length = bytes.size();  // the last box
+    if (length == 1) length = big_endian(bytes, 8, 8), header = 16;
+    if (big_endian(bytes, 4, 4) == kCodestream) return bytes.subspan(header);
+    if (length < header || length > bytes.size()) break;
+    bytes = bytes.subspan(length);
+  }
+  return {};
+}
+
 bool has_no_length(uint32_t marker) { return marker == 0x01 || (marker >= 0xD0 && marker <= 0xD8); }
 
 }  // namespace
@@ -36,6 +57,18 @@ std::optional<CodestreamHeader> read_jpeg_header(std::span<const std::byte> byte
     }
   }
   return {};
+}
+
+std::optional<uint64_t> jpeg2000_tiles(std::span<const std::byte> bytes) {
+  constexpr std::size_t kThrough = 40;  // SOC, and SIZ as far as its tiles
+  const auto stream = jpeg2000_codestream(bytes);
+  if (stream.size() < kThrough || big_endian(stream, 0, 4) != 0xFF4FFF51) return {};
+  const auto tiles = [&](std::size_t size_at) -> uint64_t {
+    const uint64_t end = big_endian(stream, size_at, 4), step = big_endian(stream, size_at + 16, 4),
+                   begin = big_endian(stream, size_at + 24, 4);
+    return step == 0 || end <= begin ? 0 : (end - begin + step - 1) / step;
+  };
+  return tiles(8) * tiles(12);
 }
 
 bool has_rle_segments(std::span<const std::byte> bytes, uint32_t at_least) {

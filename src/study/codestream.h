@@ -17,6 +17,10 @@ struct CodestreamHeader {
 /// there is none before the first scan.
 std::optional<CodestreamHeader> read_jpeg_header(std::span<const std::byte> bytes);
 
+/// How many tiles the SIZ segment (ITU-T T.800 A.5.1) of a JPEG 2000 codestream makes, bare or in a
+/// JP2 file (annex I); nothing where there is none. OpenJPEG takes 6 kB for each at once.
+std::optional<uint64_t> jpeg2000_tiles(std::span<const std::byte> bytes);
+
 /// Whether the header of an RLE frame (PS3.5 G.5) names at least so many segments, one behind the
 /// other and all of them within `bytes`. DCMTK reads wherever the header says.
 bool has_rle_segments(std::span<const std::byte> bytes, uint32_t at_least);

@@ -8,6 +8,8 @@
 #include <memory>
 #include <stdexcept>
 
+#include "study/codestream.h"
+
 namespace ctclip {
 namespace {
 
@@ -97,6 +99,10 @@ void require_size(const opj_image_t& image, int32_t rows, int32_t columns) {
 }  // namespace
 
 Jpeg2000Image decode_jpeg2000(std::span<const std::byte> bytes, int32_t rows, int32_t columns) {
+  constexpr uint64_t kMostTiles = 4096;  // the largest matrix in tiles of 64 x 64
+  const uint64_t tiles = jpeg2000_tiles(bytes).value_or(0);
+  if (tiles == 0) throw std::runtime_error("no JPEG 2000 header");
+  if (tiles > kMostTiles) throw std::runtime_error(fmt::format("{} tiles", tiles));
   Cursor cursor{bytes};
   const Codec codec = open_codec(bytes);
   const Stream stream = open_stream(cursor);

@@ -10,7 +10,7 @@ namespace {
 
 std::string little_endian(uint64_t value, std::size_t width) {
   std::string bytes;
-  for (std::size_t i = 0; i < width; ++i) bytes += static_cast<char>(value >> (8 * i) & 0xFF);
+  for (; bytes.size() < width; value >>= 8) bytes += static_cast<char>(value & 0xFF);
   return bytes;
 }
 
