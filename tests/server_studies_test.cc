@@ -44,7 +44,7 @@ class GatedAnalyser : public Analyser {
              {"processing_status", "Success"}},
             std::nullopt};
   }
-  AnalyserFacts facts() const override { return {"gate", std::string(64, 'a'), "f32", false}; }
+  AnalyserFacts facts() const override { return {"gate", std::string(64, 'a'), "f32", false, {}}; }
 
   mutable std::atomic<int> started = 0;
   std::atomic<bool> open = false;
