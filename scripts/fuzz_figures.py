@@ -41,12 +41,12 @@ def table(logs):
     targets = collections.defaultdict(Target)
     for log in sorted(logs.glob("*.log")):
         targets[log.name.split(".")[0]].add(log.read_text(errors="replace"))
-    lines = ["| target | executions | per CPU second | edges | features | CPU minutes | peak, MB | runs that stopped |",
+    lines = ["| target | executions | per CPU second | edges | features | CPU seconds | peak, MB | runs that stopped |",
              "| --- | --- | --- | --- | --- | --- | --- | --- |"]
     for name, target in sorted(targets.items()):
         rate = target.executions / target.cpu if target.cpu else 0
         lines.append(f"| {name} | {target.executions:,} | {rate:,.0f} | {target.edges:,} | {target.features:,} | "
-                     f"{target.cpu / 60:.1f} | {target.memory} | {target.stopped} |")
+                     f"{target.cpu:.1f} | {target.memory} | {target.stopped} |")
     return "\n".join(lines) + "\n"
 
 
