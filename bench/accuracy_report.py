@@ -174,8 +174,8 @@ def most_dangerous(rows: list[dict]) -> str:
         "## Is the named pathology there?\n\n"
         f"Of {len(called)} phantoms with a finding that were answered with pathology 1, "
         f"`most_dangerous_pathology_type` is one\nof the phantom's findings in {right} = "
-        f"{right / len(called):.2f} ({low:.2f} to {high:.2f}). The fusion learns whether there is anything; which\n"
-        "probability gets the credit for it (SHAP) is settled by few studies, because the probabilities rise together.\n"
+        f"{right / len(called):.2f} ({low:.2f} to {high:.2f}). Named is the\n"
+        "pathology whose probability has the most credit (SHAP) in the fusion's answer.\n"
     )
 
 

@@ -21,8 +21,8 @@ using ::ctclip::testing::golden;
 using ::ctclip::testing::read_file;
 using ::ctclip::testing::TempDir;
 
-constexpr int kIsolated = 60;   ///< damaged copies of each study through a reader of their own
-constexpr int kTogether = 600;  ///< and in this process, which is quicker and just as telling
+constexpr int kIsolated = 25;   ///< damaged copies of each study through a reader of their own
+constexpr int kTogether = 300;  ///< and in this process, which is quicker and just as telling
 
 IsolatedLoader real_loader() {
   LoaderOptions options;

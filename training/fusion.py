@@ -18,19 +18,32 @@ PARAMETERS = {
     "objective": "binary",
     "num_leaves": 2,
     "learning_rate": 0.05,
-    "min_data_in_leaf": 12,
-    "feature_fraction": 0.2,
+    "min_data_in_leaf": 3,
+    "feature_fraction": 0.1,
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
-    "lambda_l2": 5.0,
+    "lambda_l2": 1.0,
     "num_threads": 2,
     "deterministic": True,
     "seed": SEED,
     "verbosity": -1,
 }
-TREES = 120
+TREES = 300
+LEAST = 0.2  # a pathology's probability below this is no word for it, however healthy others are
+LONE_WEIGHT, LONE_HEALTHY_WEIGHT = 0.3, 0.03
 SPLITTINGS = 6  # ways of cutting the folds; scores are averaged over them
 DETECTORS = ("supervised_", "ctclip_", "diffusion_classifier_")
+
+
+AGGREGATES = ("mean_probability", "max_probability", "top3_mean")
+
+
+def feature_names(prompts: list[str]) -> list[str]:
+    """Each pathology's probability, their aggregates and the slice classifier's statistics. Reconstructions are left
+    out: each answer would wait some seconds for them."""
+    names = [f"supervised_{t}" for t in TARGETS] + [f"ctclip_{p}" for p in prompts]
+    names += [f"{detector}_{a}" for detector in ("supervised", "ctclip") for a in AGGREGATES]
+    return names + [f"diffusion_classifier_{s}_probability" for s in ("mean", "max", "std")]
 
 
 @dataclass
@@ -38,18 +51,20 @@ class Table:
     names: list[str]
     rows: np.ndarray  # (N, features)
     abnormal: np.ndarray  # (N)
+    present: np.ndarray  # (N, features): whether the study has what a pathology's probability stands for
+
+    @property
+    def pathologies(self) -> list[int]:
+        """Columns of single pathologies."""
+        of_pathologies = ("supervised_", "ctclip_")
+        return [i for i, n in enumerate(self.names) if n.startswith(of_pathologies) and not n.endswith(AGGREGATES)]
+
+    def part(self, kept: np.ndarray) -> Table:
+        return Table(self.names, self.rows[kept], self.abnormal[kept], self.present[kept])
 
     def only(self, prefix: str) -> Table:
         columns = [i for i, name in enumerate(self.names) if name.startswith(prefix)]
-        return Table([self.names[i] for i in columns], self.rows[:, columns], self.abnormal)
-
-
-def feature_names(prompts: list[str]) -> list[str]:
-    """Each pathology's probability and the slice classifier's statistics. Means and maxima over pathologies are left
-    out: they'd take the credit by which the answer names a pathology (SHAP), and cross-fitting gains nothing by
-    them. So are reconstructions: each answer would wait some seconds for them."""
-    names = [f"supervised_{t}" for t in TARGETS] + [f"ctclip_{p}" for p in prompts]
-    return names + [f"diffusion_classifier_{s}_probability" for s in ("mean", "max", "std")]
+        return Table([self.names[i] for i in columns], self.rows[:, columns], self.abnormal, self.present[:, columns])
 
 
 def write_placeholder(path: Path, names: list[str]) -> None:
@@ -70,23 +85,53 @@ def features_of(program: Path, bundle: Path, studies: list[Path]) -> list[dict[s
     return [a["details"]["features"] for a in answers]
 
 
+def lone_rows(table: Table, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows in which one probability alone is a study's own and everything else a typical healthy one's, with label and
+    weight: what it says by itself about its own pathology. Without them the probability that is the best sign of anything
+    at all takes the credit (SHAP) by which an answer names a pathology."""
+    typical = np.median(rows[table.abnormal == 0], axis=0)
+    parts = []
+    for column in table.pathologies:
+        kept = (table.present[:, column] == 1) | (table.abnormal == 0)
+        lone = np.repeat(typical[None], kept.sum(), axis=0)
+        lone[:, column] = rows[kept, column]
+        labels = table.present[kept, column]
+        parts.append((lone, labels, np.where(labels == 1, LONE_WEIGHT, LONE_HEALTHY_WEIGHT)))
+    return tuple(np.concatenate(part) for part in zip(*parts))
+
+
 def train(table: Table) -> lightgbm.Booster:
-    """A pathology's probability may only raise the answer: with few studies that keeps noise out."""
+    """A pathology's probability may only raise the answer, and only from LEAST on; aggregates say the rest."""
     rising = [int(name.startswith(("supervised_", "ctclip_"))) for name in table.names]
-    data = lightgbm.Dataset(table.rows, table.abnormal, feature_name=table.names)
+    rows, labels, weights = table.rows.copy(), table.abnormal, np.ones(len(table.rows))
+    if table.pathologies:
+        rows[:, table.pathologies] = np.maximum(rows[:, table.pathologies], LEAST)
+        lone = lone_rows(table, rows)
+        rows, labels, weights = (np.concatenate(pair) for pair in zip((rows, labels, weights), lone))
+    data = lightgbm.Dataset(rows, labels, weight=weights, feature_name=table.names)
     return lightgbm.train({**PARAMETERS, "monotone_constraints": rising}, data, TREES)
 
 
-def cross_fitted(table: Table) -> np.ndarray:
-    """(N): each study's probability by models that were fitted to the other folds."""
-    scores = np.zeros(len(table.rows))
+@dataclass
+class CrossFitted:
+    scores: np.ndarray  # (N)
+    named: np.ndarray  # (N): share of the splittings in which the study has the pathology that gets the most credit
+
+
+def cross_fitted(table: Table) -> CrossFitted:
+    """Each study by models that haven't seen it; the mean over several ways of cutting the folds."""
+    scores, named = np.zeros(len(table.rows)), np.zeros(len(table.rows))
     for splitting in range(SPLITTINGS):
         fold = np.random.default_rng(SEED + splitting).permutation(len(table.rows)) % FOLDS
         for i in range(FOLDS):
-            rest = fold != i
-            model = train(Table(table.names, table.rows[rest], table.abnormal[rest]))
-            scores[~rest] += model.predict(table.rows[~rest]) / SPLITTINGS
-    return scores
+            rest = np.nonzero(fold == i)[0]
+            model = train(table.part(fold != i))
+            scores[rest] += model.predict(table.rows[rest]) / SPLITTINGS
+            if table.pathologies:
+                credit = model.predict(table.rows[rest], pred_contrib=True)[:, table.pathologies]
+                best = np.array(table.pathologies)[credit.argmax(axis=1)]
+                named[rest] += table.present[rest, best] / SPLITTINGS
+    return CrossFitted(scores, named)
 
 
 def best_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
@@ -99,13 +144,17 @@ def best_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
 
 def fit_fusion(table: Table, out: Path) -> dict:
     """Writes the model; returns what was found on the way, all of it cross-fitted."""
-    scores = cross_fitted(table)
+    fitted = cross_fitted(table)
+    threshold = best_threshold(table.abnormal, fitted.scores)
+    called = (table.abnormal == 1) & (fitted.scores >= threshold)
     found = {
         "studies": len(table.rows),
-        "auroc": round(auroc(table.abnormal, scores), 4),
-        "threshold": best_threshold(table.abnormal, scores),
+        "auroc": round(auroc(table.abnormal, fitted.scores), 4),
+        "threshold": threshold,
+        "named": round(float(fitted.named[called].mean()), 4),
     }
     for prefix in DETECTORS:
-        found[f"auroc_{prefix}alone"] = round(auroc(table.abnormal, cross_fitted(table.only(prefix))), 4)
+        scores = cross_fitted(table.only(prefix)).scores
+        found[f"auroc_{prefix}alone"] = round(auroc(table.abnormal, scores), 4)
     train(table).save_model(str(out))
     return found

@@ -166,13 +166,19 @@ class Run:
             for seed, truth, row in zip(seeds, truths, features)
         ]
 
+    def present(self, findings: list[str], names: list[str]) -> list[float]:
+        """For each feature, whether a study with these findings has what a pathology's probability stands for."""
+        kinds = [kind for kind in self.train.kinds if kind["name"] in findings]
+        found = {f"supervised_{k['supervised']}" for k in kinds} | {f"ctclip_{k['prompt']}" for k in kinds}
+        return [float(name in found) for name in names]
+
     def fusion(self) -> None:
         rows = [json.loads(line) for line in (self.work / "features.jsonl").read_text().splitlines()]
         names = fusion.feature_names(self.prompts)
         values = np.array([[row["features"][name] for name in names] for row in rows])
         abnormal = np.array([bool(row["findings"]) for row in rows], np.float64)
-        table = fusion.Table(names, values, abnormal)
-        found = fusion.fit_fusion(table, self.out / bundle.FILES["fusion"])
+        present = np.array([self.present(row["findings"], names) for row in rows])
+        found = fusion.fit_fusion(fusion.Table(names, values, abnormal, present), self.out / bundle.FILES["fusion"])
         bundle.write_bundle_json(self.out, self.prompts, found["threshold"])
         (self.work / "fusion.json").write_text(json.dumps(found, indent=2) + "\n")
         print(json.dumps(found, indent=2))

@@ -22,7 +22,7 @@ STUDIES = GOLDEN / "dicom"
 LIMIT = 40_000_000
 FAILURE = ["study_uid", "series_uid", "probability_of_pathology", "pathology",
            "most_dangerous_pathology_type", "processing_status", "time_of_processing", "error",
-           "error_code"]
+           "error_code", "request_id"]
 WARNING_HEADER = "X-CTCLIP-Warning"
 
 

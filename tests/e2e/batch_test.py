@@ -99,7 +99,7 @@ def interrupted_batch(ctclip, studies, output):
         client.wait_for_rows(len(survived) + 45)
     with serve(ctclip, port) as last:  # restarted under the client
         status, said = client.end()
-    assert " 429" in "".join(first.log + last.log), "the service was never full"
+    assert "status=429" in "".join(first.log + last.log), "the service was never full"
     assert rows_in(client.journal)[: len(survived)] == survived, "a row was written anew"
     assert status == 1, f"expected 1, as studies failed, found {status}:\n{said}"
     return said

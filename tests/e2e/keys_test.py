@@ -146,7 +146,7 @@ def check_reload(service, keys, submit):
     good = keys.file.read_text(encoding="utf-8")
     keys.file.write_text("nonsense\n", encoding="utf-8")
     service.reload()
-    service.says('reload_failed what="API keys"')
+    service.says('reload_failed what=API keys')
     expect(predict(service.url, submit), 200)
     keys.file.write_text(good, encoding="utf-8")
     keys.run("remove", "late")

@@ -156,7 +156,7 @@ def check_deadline(ctclip, study):
     finally:
         status = service.stop()
     codes = [one.result().status_code for one in answers]
-    assert set(codes) <= {200, 503} and codes.count(503) >= 4 and status == 1, (codes, status)
+    assert set(codes) <= {200, 503} and 503 in codes and status == 1, (codes, status)
     cut = next(one.result() for one in answers if one.result().status_code == 503)
     assert cut.json()["error_code"] == "shutting_down" and cut.json()["request_id"], cut.text
 

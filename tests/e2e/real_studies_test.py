@@ -37,7 +37,8 @@ def without_times(answer):
     answer = dict(answer)
     del answer["time_of_processing"]
     if "details" in answer:
-        answer["details"] = {key: value for key, value in answer["details"].items() if key != "seconds"}
+        answer["details"] = {key: value for key, value in answer["details"].items()
+                             if key not in ("seconds", "request_id")}
         answer["details"]["study"] = dict(answer["details"]["study"], format="")
     return answer
 
