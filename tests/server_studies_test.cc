@@ -84,6 +84,7 @@ class StudiesTest : public ::testing::Test {
     options_.port = 0;
     options_.state = folder_.path() / "state";
     options_.disk_reserve = 0;
+    options_.read_ahead = 0;  // one study at a time is begun
   }
   void start() {
     analyser_ = std::make_shared<GatedAnalyser>();

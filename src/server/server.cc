@@ -32,7 +32,7 @@ namespace {
 constexpr int kDiskThreads = 2;
 /// Studies that are read and prepared while `jobs` others compute (Pipeline::compute_at_once): the
 /// first of those that wait, so that as many are accepted as ever.
-int read_ahead(const ServerOptions& options) { return std::min(options.queue, 1); }
+int read_ahead(const ServerOptions& options) { return std::min(options.queue, options.read_ahead); }
 
 constexpr std::chrono::seconds kLastWords{5};  ///< for answers to go out after the last study
 

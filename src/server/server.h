@@ -29,6 +29,7 @@ struct ServerOptions {
   history::Retention retention;  ///< uploads of answered studies are kept only with `state`
   int jobs = 1;            ///< studies in the detectors at once; each uses every thread anyway
   int queue = 8;           ///< studies that wait for them; 429 beyond
+  int read_ahead = 1;      ///< of those that wait, read and prepared while the others compute
   int io_threads = 2;      ///< answers /health while studies run
   int connections = 1024;  ///< beyond, the one that has been idle longest is closed
   int client_connections = 256;  ///< of one address; none can hold every one. 0: no such limit
