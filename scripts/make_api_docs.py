@@ -65,7 +65,9 @@ def kind(schema):
         return f"object: {kind(schema['additionalProperties'])} by name"
     if schema["type"] == "object" and "properties" in schema:
         return "object: " + ", ".join(f"`{name}` ({kind(one)})" for name, one in schema["properties"].items())
-    return schema["type"] + range_of(schema)
+    if isinstance(schema["type"], list):
+        return " or ".join(kind(schema | {"type": one}) for one in schema["type"])
+    return schema["type"] + (range_of(schema) if schema["type"] != "null" else "")
 
 
 def table(head, rows):
@@ -73,9 +75,10 @@ def table(head, rows):
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n\n"
 
 
-def parameters(operation):
+def parameters(document, operation):
     rows = []
     for one in operation.get("parameters", []):
+        one = resolve(document, one)
         default = one["schema"].get("default")
         absent = "" if default is None else f"`{json.dumps(default)}`"
         rows.append([f"`{one['name']}`", kind(one["schema"]), absent, one["description"]])
@@ -115,7 +118,8 @@ def routes(document):
         for method, operation in methods.items():
             paragraphs = [operation["summary"], operation.get("description")]
             text += f"## {method.upper()} {path}\n\n" + "".join(f"{one}\n\n" for one in paragraphs if one)
-            text += scope(operation) + body(operation) + parameters(operation) + responses(document, operation)
+            text += scope(operation) + body(operation) + parameters(document, operation)
+            text += responses(document, operation)
     return text
 
 

@@ -95,6 +95,11 @@ class HttpClient {
     return response;
   }
 
+  /// Everything that comes until the server ends the connection.
+  std::string rest() {
+    while (more()) continue;
+    return std::exchange(buffer_, {});
+  }
   /// True where the server ends the connection within half a minute, whatever it sends before.
   bool ends() {
     while (more()) buffer_.clear();

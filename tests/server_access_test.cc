@@ -151,6 +151,11 @@ TEST(AccessTest, WhatIsInNoTableIsForAdmins) {
   EXPECT_EQ(access_of(Route::predict, "POST"), Access::submit);
   EXPECT_EQ(access_of(Route::health, "HEAD"), Access::open);
   EXPECT_EQ(access_of(Route::predict, "GET"), Access::admin);
+  EXPECT_EQ(access_of(Route::metrics, "HEAD"), Access::operate);
+  EXPECT_EQ(access_of(Route::studies, "POST"), Access::submit);
+  EXPECT_EQ(access_of(Route::studies, "GET"), Access::read);
+  EXPECT_EQ(access_of(Route::study, "DELETE"), Access::submit);
+  EXPECT_EQ(access_of(Route::study_events, "HEAD"), Access::read);
 }
 
 TEST(PresentedKey, IsTheBearersElseTheHeaders) {

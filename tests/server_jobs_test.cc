@@ -42,12 +42,15 @@ std::optional<Code> refusal(const std::function<void()>& work) {
 class JobsTest : public ::testing::Test {
  protected:
   std::shared_ptr<Job> submit(Jobs& jobs, Jobs::Place place) {
-    SpoolFile upload = spool_.create();
-    upload.write("x");
-    return jobs.submit(std::move(place), std::move(upload), {}, [this](const Analysis& analysis) {
+    auto job = std::make_shared<Job>();
+    job->upload = spool_.create();
+    job->upload.write("x");
+    job->finished = [this](const Analysis& analysis) {
       (analysis.error ? failed_ : answered_) += 1;
       if (analysis.error) code_ = analysis.error->code();
-    });
+    };
+    jobs.submit(std::move(place), job);
+    return job;
   }
   bool spool_is_empty() const { return std::filesystem::is_empty(folder_.path()); }
 

@@ -19,5 +19,6 @@ void add_phantom(CLI::App& app, Action& action);
 void add_keys(CLI::App& app, Action& action);
 void add_serve(CLI::App& app, Action& action);
 void add_batch(CLI::App& app, Action& action);
+void add_history(CLI::App& app, Action& action);
 
 }  // namespace ctclip::app

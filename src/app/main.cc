@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
   ctclip::app::add_serve(app, action);
   ctclip::app::add_keys(app, action);
   ctclip::app::add_batch(app, action);
+  ctclip::app::add_history(app, action);
   try {
     app.parse(argc, argv);
     return action();

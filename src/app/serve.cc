@@ -35,6 +35,7 @@ struct ServeOptions {
   double body_timeout = 3600, read_timeout = 300, study_timeout = 3600, stop_timeout = 840;
   uint64_t read_memory = 0;
   LogOptions log;
+  int keep_uploads = 0, keep_results = 30, keep_audit = 365;  // days
 };
 
 /// Every connection is a descriptor, and so is every upload; the usual soft limit is 1,024 in all.
@@ -206,6 +207,22 @@ void add_access(CLI::App& command, ServerOptions& server) {
       ->delimiter(',');
 }
 
+void add_state(CLI::App& command, ServeOptions& options) {
+  constexpr int kMostDays = 36'500;
+  command.add_option("--state", options.server.state,
+                     "folder in which accepted studies and their answers outlast the service, of "
+                     "this process alone; default: none, in memory");
+  command
+      .add_option("--keep-results", options.keep_results, "days that answers stay in the history")
+      ->check(CLI::Range(1, kMostDays));
+  command.add_option("--keep-audit", options.keep_audit, "days that the audit stays")
+      ->check(CLI::Range(1, kMostDays));
+  command
+      .add_option("--keep-uploads", options.keep_uploads,
+                  "days that uploads of answered studies stay on disk; 0: gone when answered")
+      ->check(CLI::Range(0, kMostDays));
+}
+
 /// A service takes its options from the environment, too: "--max-upload" is CTCLIP_MAX_UPLOAD.
 std::string variable_of(const std::string& option) {
   std::string name = "CTCLIP_" + option.substr(option.find_first_not_of('-'));
@@ -234,6 +251,7 @@ void add_serve(CLI::App& app, Action& action) {
       "folder for uploads, of this process alone; default: a private one in TMPDIR");
   command->add_flag("--any-anatomy", server.any_anatomy,
                     "leave out the lungs check of every study, and say so in its warnings");
+  add_state(*command, *options);
   add_access(*command, server);
   add_study_limits(*command, server.limits);
   add_service_limits(*command, *options);
@@ -252,6 +270,9 @@ void add_serve(CLI::App& app, Action& action) {
     options->server.body_timeout = milliseconds(options->body_timeout);
     options->server.study_time = milliseconds(options->study_timeout);
     options->server.stop_timeout = milliseconds(options->stop_timeout);
+    options->server.retention = {std::chrono::days(options->keep_uploads),
+                                 std::chrono::days(options->keep_results),
+                                 std::chrono::days(options->keep_audit)};
     action = [options] { return serve(*options); };
   });
 }

@@ -18,11 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void cannot_write(const fs::path& file) {
-  throw Error(Code::internal,
-              fmt::format("{}: cannot be written; is the disk full?", file.string()));
-}
-
 /// The shortest text that reads back as the same number; empty for none.
 template <typename Value>
 std::string number(const std::optional<Value>& value) {
@@ -60,6 +55,20 @@ void sync(const fs::path& file) {
 }
 
 }  // namespace
+
+void cannot_write(const fs::path& file) {
+  throw Error(Code::internal,
+              fmt::format("{}: cannot be written; is the disk full?", file.string()));
+}
+
+void write_whole(const fs::path& output, const std::function<void(const fs::path&)>& write) {
+  const fs::path part = output.string() + ".part";
+  write(part);
+  sync(part);
+  std::error_code error;
+  fs::rename(part, output, error);
+  if (error) cannot_write(output);
+}
 
 OutputFormat output_format(const fs::path& output) {
   const std::string ending = output.extension().string();
@@ -122,22 +131,16 @@ void write_jsonl(const fs::path& file, const Table& table, const Summary& /*summ
 
 void write_output(const fs::path& output, const Table& table, const Summary& summary,
                   bool details) {
-  const fs::path part = output.string() + ".part";
-  switch (output_format(output)) {
-    case OutputFormat::xlsx:
-      write_xlsx(part, table, summary, details);
-      break;
-    case OutputFormat::csv:
-      write_csv(part, table, summary, details);
-      break;
-    case OutputFormat::jsonl:
-      write_jsonl(part, table, summary, details);
-      break;
-  }
-  sync(part);
-  std::error_code error;
-  fs::rename(part, output, error);
-  if (error) cannot_write(output);
+  write_whole(output, [&](const fs::path& part) {
+    switch (output_format(output)) {
+      case OutputFormat::xlsx:
+        return write_xlsx(part, table, summary, details);
+      case OutputFormat::csv:
+        return write_csv(part, table, summary, details);
+      case OutputFormat::jsonl:
+        return write_jsonl(part, table, summary, details);
+    }
+  });
 }
 
 }  // namespace ctclip::batch

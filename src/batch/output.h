@@ -2,6 +2,7 @@
 
 #include <array>
 #include <filesystem>
+#include <functional>
 #include <string_view>
 
 #include "batch/summary.h"
@@ -25,6 +26,12 @@ OutputFormat output_format(const std::filesystem::path& output);
 /// can hold.
 void write_output(const std::filesystem::path& output, const Table& table, const Summary& summary,
                   bool details);
+
+/// Has `write` make a file of another name, which then takes the place of `output`: that is there
+/// whole or not at all. Throws Error{internal} where the disk refuses.
+void write_whole(const std::filesystem::path& output,
+                 const std::function<void(const std::filesystem::path&)>& write);
+[[noreturn]] void cannot_write(const std::filesystem::path& file);
 
 /// A field of CSV as it is to be written: quoted where it has to be, and with an apostrophe before
 /// what a spreadsheet would run as a formula (OWASP, CSV injection).

@@ -19,9 +19,12 @@ struct Rule {
   Access access;
 };
 constexpr std::array kRules = {
-    Rule{Route::page, "GET", Access::open},       Rule{Route::health, "GET", Access::open},
-    Rule{Route::ready, "GET", Access::open},      Rule{Route::openapi, "GET", Access::open},
-    Rule{Route::predict, "POST", Access::submit}, Rule{Route::metrics, "GET", Access::operate},
+    Rule{Route::page, "GET", Access::open},         Rule{Route::health, "GET", Access::open},
+    Rule{Route::ready, "GET", Access::open},        Rule{Route::openapi, "GET", Access::open},
+    Rule{Route::predict, "POST", Access::submit},   Rule{Route::metrics, "GET", Access::operate},
+    Rule{Route::studies, "POST", Access::submit},   Rule{Route::studies, "GET", Access::read},
+    Rule{Route::study, "DELETE", Access::submit},   Rule{Route::study, "GET", Access::read},
+    Rule{Route::study_events, "GET", Access::read},
 };
 
 bool allows(const Identity& identity, Access access) {

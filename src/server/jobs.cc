@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <new>
 #include <typeinfo>
 #include <utility>
@@ -47,7 +48,7 @@ Jobs::Jobs(int runners, int waiting, std::chrono::milliseconds lease,
 Jobs::~Jobs() {
   {
     const std::lock_guard lock(mutex_);
-    waiting_.clear();
+    std::erase_if(waiting_, [](const auto& job) { return !job->kept; });
     for (const auto& job : running_) job->stop.request_stop();
   }
   drain();
@@ -56,6 +57,12 @@ Jobs::~Jobs() {
 void Jobs::set_analyser(std::shared_ptr<const Analyser> analyser) {
   const std::lock_guard lock(mutex_);
   analyser_ = std::move(analyser);
+  wake_.notify_all();
+}
+
+AnalyserFacts Jobs::facts() const {
+  const auto present = analyser();
+  return present ? present->facts() : AnalyserFacts{};
 }
 
 std::shared_ptr<const Analyser> Jobs::analyser() const {
@@ -104,13 +111,7 @@ void Jobs::renew(Place::Lease& lease) {
   if (lease.expires >= Clock::now()) lease.expires = Clock::now() + lease_;
 }
 
-std::shared_ptr<Job> Jobs::submit(Place place, SpoolFile upload, AnalysisRequest request,
-                                  std::function<void(Analysis)> finished) {
-  auto job = std::make_shared<Job>();
-  job->request = std::move(request);
-  job->request.input = upload.path();
-  job->upload = std::move(upload);
-  job->finished = std::move(finished);
+void Jobs::submit(Place place, std::shared_ptr<Job> job) {
   const std::lock_guard lock(mutex_);
   require_open();
   place.lease_.reset();  // its own lease is room for it, while it lasts
@@ -119,9 +120,22 @@ std::shared_ptr<Job> Jobs::submit(Place place, SpoolFile upload, AnalysisRequest
                 "Too many studies are waiting, and this upload was too slow to keep its place; try "
                 "again later.");
   }
-  waiting_.push_back(job);
+  waiting_.push_back(std::move(job));
   wake_.notify_one();
-  return job;
+}
+
+void Jobs::restore(std::shared_ptr<Job> job) {
+  const std::lock_guard lock(mutex_);
+  waiting_.push_back(std::move(job));
+  wake_.notify_one();
+}
+
+std::size_t Jobs::position(const Job& job) const {
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < waiting_.size(); ++i) {
+    if (waiting_[i].get() == &job) return i + 1;
+  }
+  return 0;
 }
 
 void Jobs::cancel(const std::shared_ptr<Job>& job) {
@@ -139,7 +153,10 @@ void Jobs::close() {
 
 std::size_t Jobs::drain(Clock::time_point deadline) {
   close();
-  const auto all_ended = [this] { return waiting_.empty() && running_.empty(); };
+  const auto all_ended = [this] {
+    return running_.empty() &&
+           std::ranges::all_of(waiting_, [](const auto& job) { return job->kept; });
+  };
   std::unique_lock lock(mutex_);
   // Waiting until the end of time overflows in some clocks.
   const bool in_time = deadline == kNever ? (ended_.wait(lock, all_ended), true)
@@ -149,20 +166,25 @@ std::size_t Jobs::drain(Clock::time_point deadline) {
   for (std::thread& thread : threads_) {
     if (thread.joinable()) thread.join();
   }
+  const std::lock_guard rest(mutex_);
+  for (const auto& job : waiting_) job->upload.keep();
+  waiting_.clear();
   return lost;
 }
 
 std::size_t Jobs::cut_off() {
-  std::deque<std::shared_ptr<Job>> waiting;
+  std::vector<std::shared_ptr<Job>> lost;
   std::size_t count = 0;
   {
     const std::lock_guard lock(mutex_);
     cut_off_ = true;
-    waiting.swap(waiting_);
+    std::ranges::copy_if(waiting_, std::back_inserter(lost),
+                         [](const auto& job) { return !job->kept; });
+    std::erase_if(waiting_, [](const auto& job) { return !job->kept; });
     for (const auto& job : running_) job->stop.request_stop();
-    count = waiting.size() + running_.size();
+    count = lost.size() + running_.size();
   }
-  for (const auto& job : waiting) answer(*job, failure(shutting_down(), 0));
+  for (const auto& job : lost) answer(*job, failure(shutting_down(), 0));
   return count;
 }
 
@@ -201,10 +223,13 @@ void Jobs::work() {
 
 std::shared_ptr<Job> Jobs::next() {
   std::unique_lock lock(mutex_);
-  wake_.wait(lock, [this] { return closed_ || !waiting_.empty(); });
-  if (waiting_.empty()) return nullptr;
-  auto job = std::move(waiting_.front());
-  waiting_.pop_front();
+  wake_.wait(lock, [this] { return closed_ || (analyser_ && !waiting_.empty()); });
+  if (!analyser_) return nullptr;
+  const auto first = std::find_if(waiting_.begin(), waiting_.end(),
+                                  [this](const auto& job) { return !closed_ || !job->kept; });
+  if (first == waiting_.end()) return nullptr;
+  auto job = *first;
+  waiting_.erase(first);
   running_.push_back(job);
   return job;
 }
@@ -213,9 +238,13 @@ std::shared_ptr<Job> Jobs::next() {
 Analysis Jobs::analyse(Job& job) const {
   const auto began = Clock::now();
   try {
-    Watch watch(job.stop.get_token());
+    Watch watch(job.stop.get_token(), [&job](std::string_view stage, int64_t done, int64_t total) {
+      job.progress.set(stage, done, total);
+    });
     watch.end_after(study_time_);
-    return analyser()->analyse(job.request, watch);
+    Analysis analysis = analyser()->analyse(job.request, watch);
+    job.seconds = watch.seconds();
+    return analysis;
   } catch (const Error& error) {
     return failure(error, seconds_since(began));
   } catch (const std::bad_alloc&) {
@@ -231,8 +260,9 @@ Analysis Jobs::analyse(Job& job) const {
 }
 
 void Jobs::run(Job& job) {
+  if (job.begin && !job.begin()) return job.upload.remove();
   Analysis analysis = analyse(job);
-  if (analysis.error && analysis.error->code() == Code::cancelled) {
+  if (!job.kept && analysis.error && analysis.error->code() == Code::cancelled) {
     const std::lock_guard lock(mutex_);
     if (cut_off_) analysis = failure(shutting_down(), 0);
   }
@@ -240,13 +270,14 @@ void Jobs::run(Job& job) {
 }
 
 void Jobs::answer(Job& job, Analysis analysis) {
-  job.upload.remove();
-  const auto finished = std::exchange(job.finished, nullptr);
   try {
-    finished(std::move(analysis));
+    if (job.record) job.record(analysis);
+    job.upload.remove();
+    if (const auto finished = std::exchange(job.finished, nullptr)) finished(std::move(analysis));
   } catch (const std::exception&) {
     log().error("a study's answer could not be handed over");
-    job.lost = true;
+    job.stop.request_stop();
+    if (job.kept) job.upload.keep();
   }
 }
 

@@ -10,10 +10,14 @@
 #include <mutex>
 #include <optional>
 #include <stop_token>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "pipeline/analyser.h"
+#include "server/peer.h"
+#include "server/progress.h"
 #include "server/spool.h"
 
 namespace ctclip {
@@ -23,9 +27,17 @@ namespace ctclip {
 struct Job {
   SpoolFile upload;
   AnalysisRequest request;  ///< `input` is the upload's path
+  /// Asked before the detectors are; false: it is not to be done any more. Empty for none.
+  std::function<bool()> begin;
+  /// Called once, on a runner's thread, while the upload is still there. Empty for none.
+  std::function<void(const Analysis&)> record;
+  /// Called once, on a runner's thread, when the upload is gone.
   std::function<void(Analysis)> finished;
-  std::stop_source stop;           ///< requested: nobody waits for the answer, or it came too late
-  std::atomic<bool> lost = false;  ///< the answer could not be handed over
+  std::stop_source stop;  ///< requested: nobody waits for the answer, or it came too late
+  bool kept = false;      ///< a later process will take it up where this one does not come to it
+  Quota::Slot turn;       ///< its client's
+  Progress progress;
+  std::vector<std::pair<std::string, double>> seconds;  ///< by stage, once it was analysed
 };
 
 /// The bounded queue before the detectors and the threads that empty it, first come, first served.
@@ -69,21 +81,27 @@ class Jobs {
 
   void set_analyser(std::shared_ptr<const Analyser> analyser);
   bool ready() const;
+  /// Of the analyser; none before there is one.
+  AnalyserFacts facts() const;
 
   /// Throws Error{starting, shutting_down, queue_full}.
   Place reserve();
-  /// Throws the same, but never queue_full while the place's lease lasts. `finished` is called
-  /// once, on a runner's thread, unless the study is cancelled while it waits; its upload is gone
-  /// by then.
-  std::shared_ptr<Job> submit(Place place, SpoolFile upload, AnalysisRequest request,
-                              std::function<void(Analysis)> finished);
+  /// Throws the same, but never queue_full while the place's lease lasts. Nobody is told of a study
+  /// that is cancelled while it waits.
+  void submit(Place place, std::shared_ptr<Job> job);
+  /// What an earlier process accepted: takes it whatever the queue's length, before the analyser is
+  /// there, too.
+  void restore(std::shared_ptr<Job> job);
   /// A waiting study gives its place back at once; a running one ends at its next check.
   void cancel(const std::shared_ptr<Job>& job);
+  /// Of a study that waits, 1 for the next one; 0 for any other.
+  std::size_t position(const Job& job) const;
 
   /// Refuses what comes from now on.
   void close();
-  /// The same, and blocks until every accepted study is answered. What is not by `deadline` is
-  /// cut off: answered with shutting_down. Returns how many were. Called by one thread.
+  /// The same, and blocks until every accepted study is answered, but for waiting ones that are
+  /// kept: their uploads stay. What is not answered by `deadline` is cut off: it is kept, too, or
+  /// answered with shutting_down. Returns how many were cut off. Called by one thread.
   std::size_t drain(std::chrono::steady_clock::time_point deadline = kNever);
   static constexpr auto kNever = std::chrono::steady_clock::time_point::max();
 

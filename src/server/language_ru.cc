@@ -57,6 +57,8 @@ constexpr std::array kSentences = {
     Sentence{Code::read_out_of_memory, "Чтение исследования требует больше памяти, чем отведено."},
     Sentence{Code::read_timeout, "Чтение исследования длится дольше, чем отведено."},
     Sentence{Code::study_timeout, "Анализ исследования длится дольше, чем отведено."},
+    Sentence{Code::idempotency_conflict,
+             "С этим Idempotency-Key уже приходило другое исследование или другие параметры."},
     Sentence{Code::queue_full, "В очереди слишком много исследований; повторите запрос позже."},
     Sentence{Code::client_limit,
              "У этого клиента столько исследований или соединений, сколько допустимо; повторите "
@@ -71,6 +73,8 @@ constexpr std::array kSentences = {
              true},
     Sentence{Code::disk_full,
              "На диске слишком мало места для исследования; повторите запрос позже."},
+    Sentence{Code::history_unavailable,
+             "История исследований сейчас недоступна; повторите запрос позже."},
     Sentence{Code::cancelled, "Исследование отменено: клиент закрыл соединение."},
     Sentence{Code::usage, "Сервис запущен с неверными параметрами."},
     Sentence{Code::bad_model, "Файл модели повреждён или не подходит к остальным."},

@@ -10,26 +10,21 @@
 namespace ctclip {
 namespace {
 
-constexpr std::array<std::string_view, 4> kNames = {"any_anatomy", "details", "series_uid",
+constexpr std::array<std::string_view, 5> kNames = {"any_anatomy", "details", "fresh", "series_uid",
                                                     "threshold"};
-
-[[noreturn]] void refuse(const std::string& name, const std::string& expected,
-                         const std::string& found) {
-  throw Error(Code::bad_parameter,
-              "Parameter '" + name + "': expected " + expected + ", found " + shown(found) + ".");
-}
 
 bool read_bool(const std::string& name, const std::string& value) {
   if (value == "true" || value == "1") return true;
   if (value == "false" || value == "0") return false;
-  refuse(name, "true or false", value);
+  refuse_parameter(name, "true or false", value);
 }
 
 double read_probability(const std::string& name, const std::string& value) {
   double number = -1;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
   const bool whole = error == std::errc() && end == value.data() + value.size();
-  if (!whole || !(number >= 0 && number <= 1)) refuse(name, "a number from 0 to 1", value);
+  if (!whole || !(number >= 0 && number <= 1))
+    refuse_parameter(name, "a number from 0 to 1", value);
   return number;
 }
 
@@ -39,7 +34,7 @@ std::string read_uid(const std::string& name, const std::string& value) {
     return is_alphanumeric(c) || c == '.' || c == '-' || c == '_';
   };
   if (value.empty() || value.size() > 64 || !std::all_of(value.begin(), value.end(), allowed)) {
-    refuse(name, "a UID of 1 to 64 characters", value);
+    refuse_parameter(name, "a UID of 1 to 64 characters", value);
   }
   return value;
 }
@@ -83,35 +78,49 @@ Target split_target(std::string_view target) {
   return {std::string(target.substr(0, mark)), std::string(target.substr(mark + 1))};
 }
 
-bool Parameters::known(std::string_view name) {
-  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+void refuse_parameter(const std::string& name, const std::string& expected,
+                      const std::string& found) {
+  throw Error(Code::bad_parameter,
+              "Parameter '" + name + "': expected " + expected + ", found " + shown(found) + ".");
 }
 
-Parameters Parameters::from_query(std::string_view query) {
-  Parameters parameters;
+std::vector<std::pair<std::string, std::string>> query_pairs(std::string_view query) {
+  std::vector<std::pair<std::string, std::string>> pairs;
   while (!query.empty()) {
     const std::size_t end = std::min(query.find('&'), query.size());
     const std::string_view pair = query.substr(0, end);
     query.remove_prefix(std::min(end + 1, query.size()));
     if (pair.empty()) continue;
     const std::size_t equals = std::min(pair.find('='), pair.size());
-    const std::string name = percent_decoded(pair.substr(0, equals));
-    parameters.add(name, percent_decoded(pair.substr(std::min(equals + 1, pair.size()))));
+    pairs.emplace_back(percent_decoded(pair.substr(0, equals)),
+                       percent_decoded(pair.substr(std::min(equals + 1, pair.size()))));
   }
+  return pairs;
+}
+
+bool Parameters::known(std::string_view name) {
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
+
+Parameters Parameters::from_query(std::string_view query) {
+  Parameters parameters;
+  for (const auto& [name, value] : query_pairs(query)) parameters.add(name, value);
   return parameters;
 }
 
 void Parameters::add(const std::string& name, const std::string& value) {
   if (!known(name)) {
-    throw Error(Code::bad_parameter, "Unknown parameter " + shown(name) +
-                                         "; there are any_anatomy, details, series_uid and "
-                                         "threshold, and the file in the form's field 'file'.");
+    throw Error(Code::bad_parameter,
+                "Unknown parameter " + shown(name) +
+                    "; there are any_anatomy, details, fresh, "
+                    "series_uid and threshold, and the file in the form's field 'file'.");
   }
   if (!values_.emplace(name, value).second) {
     throw Error(Code::bad_parameter, "Parameter '" + name + "' is there twice.");
   }
   if (name == "details") details_ = read_bool(name, value);
   if (name == "any_anatomy") any_anatomy_ = read_bool(name, value);
+  if (name == "fresh") fresh_ = read_bool(name, value);
   if (name == "threshold") threshold_ = read_probability(name, value);
   if (name == "series_uid") series_uid_ = read_uid(name, value);
 }

@@ -1,6 +1,7 @@
 #include "server/reply.h"
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "pipeline/answer.h"
@@ -18,9 +19,14 @@ Reply json_reply(int status, const nlohmann::ordered_json& json) {
 namespace {
 
 /// A failure's JSON, made for who asks.
-Reply failure(nlohmann::ordered_json answer, const Error& error, const Asker& asker) {
+nlohmann::ordered_json worded(nlohmann::ordered_json answer, const Error& error,
+                              const Asker& asker) {
   answer["error"] = error_text(error, asker.language);
   answer["request_id"] = asker.request_id;
+  return answer;
+}
+
+Reply failure(const nlohmann::ordered_json& answer, const Error& error, const Asker& asker) {
   Reply reply = json_reply(status_of(error.code()).http, answer);
   reply.headers.emplace_back("Content-Language", tag_of(asker.language));
   reply.headers.emplace_back("Vary", "Accept-Language");
@@ -31,19 +37,26 @@ Reply failure(nlohmann::ordered_json answer, const Error& error, const Asker& as
 
 Reply failure_reply(const Error& error, double seconds, std::chrono::seconds retry_after,
                     const Asker& asker) {
-  Reply reply = failure(failure_answer(error, {}, {}, seconds), error, asker);
+  Reply reply = failure(worded(failure_answer(error, {}, {}, seconds), error, asker), error, asker);
   if (error.fault() == Fault::busy || error.fault() == Fault::unavailable) {
     reply.headers.emplace_back("Retry-After", std::to_string(retry_after.count()));
   }
   return reply;
 }
 
-Reply study_reply(Analysis analysis, const Asker& asker) {
-  if (analysis.error) return failure(std::move(analysis.answer), *analysis.error, asker);
+nlohmann::ordered_json answer_for(Analysis analysis, const Asker& asker) {
+  if (analysis.error) return worded(std::move(analysis.answer), *analysis.error, asker);
   if (analysis.answer.contains("details")) {
     analysis.answer["details"]["request_id"] = asker.request_id;
   }
-  Reply reply = json_reply(200, analysis.answer);
+  return std::move(analysis.answer);
+}
+
+Reply study_reply(Analysis analysis, const Asker& asker) {
+  const std::optional<Error> error = analysis.error;
+  const nlohmann::ordered_json answer = answer_for(std::move(analysis), asker);
+  if (error) return failure(answer, *error, asker);
+  Reply reply = json_reply(200, answer);
   reply.headers.emplace_back(kWarningHeader, kWarning);
   return reply;
 }

@@ -41,6 +41,8 @@ struct Asker {
 Reply failure_reply(const Error& error, double seconds, std::chrono::seconds retry_after,
                     const Asker& asker);
 
+/// What the analyser said of a study, for who asks: see `study_reply`.
+nlohmann::ordered_json answer_for(Analysis analysis, const Asker& asker);
 /// What the analyser said of a study. The details of a success and a failure name the request; the
 /// seven fields stay seven.
 Reply study_reply(Analysis analysis, const Asker& asker);

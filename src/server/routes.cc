@@ -1,5 +1,6 @@
 #include "server/routes.h"
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 
@@ -9,6 +10,7 @@
 #include "server/page.h"
 #include "server/session.h"
 #include "server/standing.h"
+#include "server/study_routes.h"
 #include "server/text.h"
 
 namespace ctclip {
@@ -27,10 +29,23 @@ constexpr std::array kRoutes = {
     Entry{Route::metrics, "/metrics", "/metrics", "GET, HEAD"},
     Entry{Route::openapi, "/openapi.json", "/openapi.json", "GET, HEAD"},
     Entry{Route::predict, "/predict", "/predict", "POST"},
+    Entry{Route::studies, "/v1/studies", "/v1/studies", "GET, HEAD, POST"},
+    Entry{Route::study, "", "/v1/studies/{id}", "GET, HEAD, DELETE"},
+    Entry{Route::study_events, "", "/v1/studies/{id}/events", "GET, HEAD"},
     Entry{Route::unknown, "", "(unknown)", ""},
 };
 
 const Entry& entry(Route route) { return kRoutes[static_cast<std::size_t>(route)]; }
+
+/// Whether a method is in "GET, HEAD".
+bool lists(std::string_view methods, std::string_view method) {
+  while (!methods.empty()) {
+    const std::size_t end = std::min(methods.find(','), methods.size());
+    if (trim(methods.substr(0, end)) == method) return true;
+    methods.remove_prefix(std::min(end + 1, methods.size()));
+  }
+  return false;
+}
 
 Reply page_or_status(std::string_view accept, bool keys) {
   Reply reply;
@@ -55,6 +70,11 @@ Reply description() {
 }  // namespace
 
 Route route_of(std::string_view path) {
+  if (const std::string id = study_id_of(path); !id.empty()) {
+    const std::string_view below = path.substr(path.find(id) + id.size());
+    if (below.empty()) return Route::study;
+    if (below == "/events") return Route::study_events;
+  }
   for (const Entry& candidate : kRoutes) {
     if (!candidate.path.empty() && candidate.path == path) return candidate.route;
   }
@@ -72,11 +92,10 @@ void require_allowed(Route route, std::string_view method) {
   if (route == Route::unknown) {
     throw Error(Code::not_found,
                 "There is nothing at this path; there are /, /health, /ready, /metrics, "
-                "/openapi.json and /predict.");
+                "/openapi.json, /predict and /v1/studies.");
   }
   const std::string_view allowed = allowed_methods(route);
-  const bool is_get = method == "GET" || method == "HEAD";
-  if (is_get ? allowed != "GET, HEAD" : method != allowed) {
+  if (!lists(allowed, method)) {
     throw Error(Code::method_not_allowed, std::string(name_of(route)) + " takes " +
                                               std::string(allowed) + ", not " + shown(method) +
                                               ".");

@@ -12,12 +12,23 @@ class Jobs;
 struct Service;
 
 /// Everything that the service answers to.
-enum class Route { page, health, ready, metrics, openapi, predict, unknown };
+enum class Route {
+  page,
+  health,
+  ready,
+  metrics,
+  openapi,
+  predict,
+  studies,
+  study,
+  study_events,
+  unknown
+};
 
 Route route_of(std::string_view path);
 /// For the log, instead of what the client sent.
 std::string_view name_of(Route route);
-/// "GET, HEAD" or "POST": what the Allow header of a 405 says.
+/// "GET, HEAD" or "POST", say: what the Allow header of a 405 says.
 std::string_view allowed_methods(Route route);
 
 /// Asked by a monitor again and again.

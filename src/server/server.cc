@@ -15,12 +15,16 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "history/store.h"
+#include "server/caretaker.h"
 #include "server/connections.h"
 #include "server/jobs.h"
 #include "server/listener.h"
 #include "server/measured_analyser.h"
 #include "server/session.h"
 #include "server/spool.h"
+#include "server/state_folder.h"
+#include "server/studies.h"
 
 namespace ctclip {
 namespace {
@@ -28,9 +32,16 @@ namespace {
 constexpr int kDiskThreads = 2;
 /// Studies that are read and prepared while `jobs` others compute (Pipeline::compute_at_once): the
 /// first of those that wait, so that as many are accepted as ever.
-int read_ahead(const ServerOptions& options) { return std::min(options.queue, 1); }
+int read_ahead(const ServerOptions& options) { return std::min(options.queue, options.read_ahead); }
 
 constexpr std::chrono::seconds kLastWords{5};  ///< for answers to go out after the last study
+
+/// Uploads of accepted studies stay; where the history was damaged and nobody knows what they are,
+/// they are put beside it.
+Leftovers leftovers(const history::Store& store) {
+  const auto kept = store.uploads();
+  return {{kept.begin(), kept.end()}, store.set_aside()};
+}
 
 }  // namespace
 
@@ -40,19 +51,24 @@ class Server::Impl {
  public:
   explicit Impl(ServerOptions options)
       : options_(std::move(options)),
-        spool_(options_.spool, options_.disk_reserve),
-        jobs_(options_.jobs + read_ahead(options_), options_.queue - read_ahead(options_),
-              Jobs::kLease, options_.study_time),
+        state_(options_),
+        store_(state_.history()),
+        spool_(state_.spool(), options_.disk_reserve, leftovers(store_)),
         gate_(options_.api_keys),
         client_connections_(options_.client_connections),
         client_studies_(options_.client_studies),
         cors_(options_.cors_origins),
         tls_(open_tls(options_)),
+        studies_(options_, store_, spool_, jobs_),
+        jobs_(options_.jobs + read_ahead(options_), options_.queue - read_ahead(options_),
+              Jobs::kLease, options_.study_time),
         disk_(kDiskThreads),
-        service_{options_,        spool_, jobs_,     connections_,
-                 metrics_,        disk_,  gate_,     client_connections_,
-                 client_studies_, cors_,  tls_.get()},
-        listener_(context_, service_) {
+        service_{options_,        spool_,   jobs_,     store_, studies_,
+                 connections_,    metrics_, disk_,     gate_,  client_connections_,
+                 client_studies_, cors_,    tls_.get()},
+        listener_(context_, service_),
+        caretaker_(studies_) {
+    studies_.recover();
     listener_.start();
     if (!gate_.has_keys() && !listener_.on_loopback()) {
       log().warn(
@@ -126,17 +142,21 @@ class Server::Impl {
 
   const ServerOptions options_;
   Metrics metrics_;
+  const StateFolder state_;
+  history::Store store_;
   Spool spool_;
-  Jobs jobs_;
-  Connections connections_;
   Gate gate_;
   Quota client_connections_, client_studies_;
   const Cors cors_;
   const std::unique_ptr<Tls> tls_;
+  Studies studies_;
+  Jobs jobs_;  // its threads tell the studies, and end before they go
+  Connections connections_;
   boost::asio::thread_pool disk_;
   Service service_;
   boost::asio::io_context context_;
   Listener listener_;
+  Caretaker caretaker_;
   std::mutex mutex_;
   std::condition_variable stopped_;
 };

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "history/study.h"
 #include "pipeline/analyser.h"
 #include "study/limits.h"
 
@@ -22,8 +23,13 @@ struct ServerOptions {
   bool any_anatomy = false;  ///< leave out the lungs check of every study
   /// Where uploads are kept while they wait; empty: a private folder in TMPDIR.
   std::filesystem::path spool;
+  /// Where accepted studies, their answers and uploads outlast the process (docs/history.md),
+  /// unless `spool` says otherwise for the uploads; empty: in memory, gone with it.
+  std::filesystem::path state;
+  history::Retention retention;  ///< uploads of answered studies are kept only with `state`
   int jobs = 1;            ///< studies in the detectors at once; each uses every thread anyway
   int queue = 8;           ///< studies that wait for them; 429 beyond
+  int read_ahead = 1;      ///< of those that wait, read and prepared while the others compute
   int io_threads = 2;      ///< answers /health while studies run
   int connections = 1024;  ///< beyond, the one that has been idle longest is closed
   int client_connections = 256;  ///< of one address; none can hold every one. 0: no such limit
@@ -45,9 +51,9 @@ struct ServerOptions {
   std::vector<std::string> cors_origins;
 };
 
-/// The HTTP service: /health, /ready, /metrics, /openapi.json, /predict, / (docs/openapi.json).
-/// Uploads stream to the spool, a runner thread takes them through the analyser, a client that goes
-/// away cancels its study.
+/// The HTTP service: /health, /ready, /metrics, /openapi.json, /predict, /v1/studies, /
+/// (docs/openapi.json). Uploads stream to the spool, a runner thread takes them through the
+/// analyser, a client that goes away cancels its study.
 class Server {
  public:
   /// Listens at once and answers 503 `starting` to /predict until `set_analyser`.
@@ -60,8 +66,10 @@ class Server {
   std::string url() const;
   void set_analyser(std::shared_ptr<const Analyser> analyser);
 
-  /// Blocks until `stop`, then until every accepted study is answered; those that are not within
-  /// the stop timeout are answered with 503 `shutting_down`. Returns how many these were.
+  /// Blocks until `stop`, then until every accepted study is answered, but for those that wait and
+  /// that nobody waits for: with a `state`, the next process answers them. What is not answered
+  /// within the stop timeout is left to the next process, too, or answered with 503
+  /// `shutting_down`. Returns how many of the latter two there were.
   std::size_t run();
   /// Finishes what runs and waits, refuses what comes. Any thread, or a signal handler's thread.
   void stop();

@@ -4,14 +4,11 @@
 
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <typeinfo>
@@ -19,9 +16,13 @@
 
 #include "base/log.h"
 #include "server/client_limits.h"
+#include "server/exchange.h"
+#include "server/line.h"
 #include "server/reply.h"
-#include "server/request_id.h"
 #include "server/routes.h"
+#include "server/study_routes.h"
+#include "server/study_view.h"
+#include "server/submission.h"
 #include "server/text.h"
 #include "server/transport.h"
 #include "server/upload_form.h"
@@ -35,12 +36,10 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 using Clock = std::chrono::steady_clock;
 using boost::system::error_code;
-using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kChunk = 64 << 10;  ///< of an upload, from the network to the disk
-constexpr auto kWatchClient = 250ms;      ///< how soon a client's going away is noticed
 
 /// A form that is being received. Its file, if it fails, is removed on the disk's threads.
 struct DisposeOnDisk {
@@ -50,24 +49,6 @@ struct DisposeOnDisk {
   }
 };
 using FormOnDisk = std::unique_ptr<UploadForm, DisposeOnDisk>;
-
-/// How a runner's thread hands an answer to a connection. Used on the connection's strand only.
-struct Answered {
-  explicit Answered(const asio::any_io_executor& strand) : timer(strand) {}
-  asio::steady_timer timer;
-  std::optional<Analysis> analysis;
-};
-
-/// What is known of a request while it is served.
-struct Exchange {
-  Parser parser;
-  Asker asker;
-  Clock::time_point began = Clock::now();
-  Route route = Route::unknown;
-  Identity identity;
-  uint64_t received = 0;
-  double seconds() const { return std::chrono::duration<double>(Clock::now() - began).count(); }
-};
 
 class Session : public Connection, public std::enable_shared_from_this<Session> {
  public:
@@ -88,20 +69,22 @@ class Session : public Connection, public std::enable_shared_from_this<Session> 
   asio::awaitable<error_code> read_header(Parser& parser);
   asio::awaitable<std::optional<Reply>> answer(Exchange& exchange, error_code header_error);
   asio::awaitable<Reply> route(Exchange& exchange);
-  std::optional<Reply> preflight(const Exchange& exchange) const;
-  void admit(Exchange& exchange) const;
-  asio::awaitable<Reply> predict(Exchange& exchange, const std::string& query);
+  void admit(Exchange& exchange);
+  asio::awaitable<Reply> studies(Exchange& exchange, const Target& target);
+  asio::awaitable<Submission> take(Exchange& exchange, const std::string& query,
+                                   Jobs::Place& place);
   asio::awaitable<Upload> receive(Exchange& exchange, const std::string& boundary,
                                   Jobs::Place& place);
   asio::awaitable<std::size_t> read_body(Exchange& exchange, std::string& chunk);
   asio::awaitable<void> say_continue(const Header& header);
-  asio::awaitable<Reply> analysed(const Exchange& exchange, Jobs::Place place, Upload upload);
+  asio::awaitable<Reply> predict(Exchange& exchange, const std::string& query);
+  asio::awaitable<Reply> post(Exchange& exchange, const std::string& query);
+  asio::awaitable<void> stream(Exchange& exchange, Reply reply);
+  asio::awaitable<void> send(std::string bytes);
   asio::awaitable<void> write(const Exchange& exchange, Reply reply, bool keep_alive);
   asio::awaitable<void> linger();
-  asio::awaitable<void> on_disk(std::function<void()> work);
-  Reply failure(const Exchange& exchange, const Error& error) const;
+  Line line();
   bool client_left();
-  void served(const Exchange& exchange, int status, std::size_t sent) const;
 
   Transport stream_;
   const Peer peer_;
@@ -155,8 +138,14 @@ asio::awaitable<bool> Session::serve_one() {
   const Metrics::InFlight counted(service_.metrics);
   std::optional<Reply> reply = co_await answer(exchange, header_error);
   enter(Phase::working);
-  served(exchange, reply ? reply->status : 499, reply ? reply->body.size() : 0);
+  note_served(exchange, reply ? reply->status : 499, reply ? reply->body.size() : 0,
+              service_.metrics);
   if (!reply) co_return false;
+  if (exchange.events && exchange.parser.get().method() == http::verb::get) {
+    co_await stream(exchange, *std::move(reply));
+    co_await linger();
+    co_return false;
+  }
   const bool keep_alive = !header_error && exchange.parser.is_done() && !service_.stopping &&
                           exchange.parser.get().keep_alive();
   co_await write(exchange, *std::move(reply), keep_alive);
@@ -197,68 +186,76 @@ asio::awaitable<std::optional<Reply>> Session::answer(Exchange& exchange, error_
   }
   service_.metrics.failed(failed->code());
   if (failed->code() == Code::cancelled) co_return std::nullopt;
-  co_return failure(exchange, *failed);
-}
-
-Reply Session::failure(const Exchange& exchange, const Error& error) const {
-  Reply reply = failure_reply(error, exchange.seconds(), retry_after(error.code(), service_.jobs),
-                              exchange.asker);
-  if (error.code() == Code::method_not_allowed) {
-    reply.headers.emplace_back("Allow", allowed_methods(exchange.route));
-  }
-  if (error.code() == Code::unauthenticated) {
-    reply.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"ctclip\"");
-  }
-  return reply;
+  co_return failure_of(exchange, *failed, service_.jobs);
 }
 
 asio::awaitable<Reply> Session::route(Exchange& exchange) {
   const Header& header = exchange.parser.get();
   const Target target = split_target(view(header.target()));
   exchange.route = route_of(target.path);
-  if (std::optional<Reply> allowed = preflight(exchange)) co_return *std::move(allowed);
+  if (std::optional<Reply> allowed = preflight(exchange, service_.cors))
+    co_return *std::move(allowed);
   require_allowed(exchange.route, view(header.method_string()));
   admit(exchange);
   require_plain_body(exchange.parser);
   if (exchange.route == Route::predict) {
     co_return co_await predict(exchange, target.query);
   }
+  if (exchange.route >= Route::studies && exchange.route <= Route::study_events) {
+    co_return co_await studies(exchange, target);
+  }
   const std::string_view accept = view(header[http::field::accept]);
   if (!looks_at_disk(exchange.route)) co_return answer_get(exchange.route, service_, accept);
   Reply reply;
-  co_await on_disk([&] { reply = answer_get(exchange.route, service_, accept); });
+  co_await on_disk(service_.disk, [&] { reply = answer_get(exchange.route, service_, accept); });
   co_return reply;
 }
 
-std::optional<Reply> Session::preflight(const Exchange& exchange) const {
-  const Header& header = exchange.parser.get();
-  const bool asks = header.method() == http::verb::options && exchange.route != Route::unknown &&
-                    header.count(http::field::access_control_request_method) > 0;
-  if (!asks || !service_.cors.allows(view(header[http::field::origin]))) return std::nullopt;
-  return Cors::preflight(allowed_methods(exchange.route));
-}
-
-void Session::admit(Exchange& exchange) const {
+void Session::admit(Exchange& exchange) {
   const Header& header = exchange.parser.get();
   exchange.identity = service_.gate.admit(
       access_of(exchange.route, view(header.method_string())),
       presented_key(view(header[http::field::authorization]), view(header["X-API-Key"])), peer_);
+  error_code gone;
+  exchange.viewer = {exchange.identity.id, exchange.identity.scopes.has(Scope::admin),
+                     stream_.socket().remote_endpoint(gone).address().to_string()};
+}
+
+asio::awaitable<Reply> Session::studies(Exchange& exchange, const Target& target) {
+  if (exchange.parser.get().method() == http::verb::post) {
+    co_return co_await post(exchange, target.query);
+  }
+  Reply reply;
+  co_await on_disk(service_.disk, [&] {
+    reply = answer_study(service_.store, service_.studies, {exchange.viewer, exchange.asker},
+                         view(exchange.parser.get().method_string()), target, exchange.events);
+  });
+  co_return reply;
 }
 
 // Everything that can be refused is refused before the upload is taken.
-asio::awaitable<Reply> Session::predict(Exchange& exchange, const std::string& query) {
+asio::awaitable<Submission> Session::take(Exchange& exchange, const std::string& query,
+                                          Jobs::Place& place) {
   const Parameters asked = Parameters::from_query(query);
-  const std::string boundary = required_boundary(exchange.parser.get());
+  const Header& header = exchange.parser.get();
+  const std::string boundary = required_boundary(header);
   const uint64_t limit = service_.options.limits.upload_bytes;
   const uint64_t coming = exchange.parser.content_length().value_or(0);
   if (coming > limit + UploadForm::kOverhead) refuse_too_large(limit);
-  const Quota::Slot turn = take_turn(service_.client_studies, exchange.identity, peer_);
-  Jobs::Place place = service_.jobs.reserve();
-  co_await on_disk([&] { service_.spool.require_space(coming); });
-  co_await say_continue(exchange.parser.get());
+  std::string key = stored_key(view(header["Idempotency-Key"]));
+  Quota::Slot turn = take_turn(service_.client_studies, exchange.identity, peer_);
+  place = service_.jobs.reserve();
+  co_await on_disk(service_.disk, [&] { service_.spool.require_space(coming); });
+  co_await say_continue(header);
   Upload upload = co_await receive(exchange, boundary, place);
   upload.parameters.merge(asked);
-  co_return co_await analysed(exchange, std::move(place), std::move(upload));
+  Submission submission = make_submission(std::move(upload), service_.options);
+  submission.request.request_id = exchange.asker.request_id;
+  submission.turn = std::move(turn);
+  submission.wish.key = std::move(key);
+  submission.owner = exchange.viewer.owner;
+  submission.client = exchange.viewer.client;
+  co_return submission;
 }
 
 asio::awaitable<void> Session::say_continue(const Header& header) {
@@ -280,11 +277,11 @@ asio::awaitable<Upload> Session::receive(Exchange& exchange, const std::string& 
   std::string chunk(kChunk, '\0');
   while (!exchange.parser.is_done()) {
     const std::size_t count = co_await read_body(exchange, chunk);
-    co_await on_disk([&] { form->feed(std::string_view(chunk).substr(0, count)); });
+    co_await on_disk(service_.disk, [&] { form->feed(std::string_view(chunk).substr(0, count)); });
     place.progress(count);
   }
   std::optional<Upload> upload;
-  co_await on_disk([&] { upload = form->finish(); });
+  co_await on_disk(service_.disk, [&] { upload = form->finish(); });
   enter(Phase::working);
   co_return *std::move(upload);
 }
@@ -308,45 +305,46 @@ asio::awaitable<std::size_t> Session::read_body(Exchange& exchange, std::string&
   co_return count;
 }
 
-asio::awaitable<void> Session::on_disk(std::function<void()> work) {
-  const auto run = [](std::function<void()> work) -> asio::awaitable<void> {
-    work();
-    co_return;
-  };
-  co_await asio::co_spawn(service_.disk, run(std::move(work)), asio::use_awaitable);
+asio::awaitable<Reply> Session::post(Exchange& exchange, const std::string& query) {
+  Jobs::Place place;
+  Submission submission = co_await take(exchange, query, place);
+  submission.wish.fresh = submission.upload.parameters.fresh().value_or(false);
+  Reply reply;
+  co_await on_disk(service_.disk, [&] {
+    const auto accepted = service_.studies.accept(std::move(place), std::move(submission));
+    reply = accepted_study(service_.studies, {exchange.viewer, exchange.asker}, accepted.study.id);
+  });
+  co_return reply;
 }
 
-asio::awaitable<Reply> Session::analysed(const Exchange& exchange, Jobs::Place place,
-                                         Upload upload) {
-  const auto strand = stream_.get_executor();
-  const auto answered = std::make_shared<Answered>(strand);
-  AnalysisRequest request;
-  request.study = upload.parameters.study(service_.options.limits);
-  request.study.any_anatomy |= service_.options.any_anatomy;
-  request.threshold = upload.parameters.threshold();
-  request.details = upload.parameters.details();
-  request.request_id = exchange.asker.request_id;
-  const auto job = service_.jobs.submit(
-      std::move(place), std::move(upload.file), std::move(request),
-      [answered, strand](Analysis analysis) {
-        asio::post(strand, [answered, analysis = std::move(analysis)]() mutable {
-          answered->analysis = std::move(analysis);
-          answered->timer.cancel();
-        });
-      });
-  while (!answered->analysis) {
-    answered->timer.expires_after(kWatchClient);
-    co_await answered->timer.async_wait(kNoThrow);
-    if (!answered->analysis && client_left()) {
-      service_.jobs.cancel(job);
-      asio::post(service_.disk, [job] {});  // its upload may go away with it
-      client_gone();
-    }
-    if (!answered->analysis && job->lost) {
-      throw Error(Code::internal, "The study's answer was lost.");
-    }
-  }
-  co_return study_reply(*std::move(answered->analysis), exchange.asker);
+asio::awaitable<Reply> Session::predict(Exchange& exchange, const std::string& query) {
+  Jobs::Place place;
+  Submission submission = co_await take(exchange, query, place);
+  submission.wish.fresh = submission.upload.parameters.fresh().value_or(true);
+  submission.attached = true;
+  Line waiting = line();
+  const Waited waited = co_await wait_for_study(waiting, std::move(place), std::move(submission));
+  Reply reply = answer_of(waited.study, exchange.asker);
+  if (waited.known) reply.headers.emplace_back("X-CTCLIP-From-History", "true");
+  co_return reply;
+}
+
+asio::awaitable<void> Session::stream(Exchange& exchange, Reply reply) {
+  dress(exchange, service_.cors, stream_.secure(), reply);
+  co_await send(head_of(reply, exchange.parser.get().version() == 10 ? 10 : 11));
+  Line events = line();
+  co_await send_events(events, *exchange.events);
+}
+
+// Lent while one of our coroutines waits.
+Line Session::line() {
+  return {service_, stream_.get_executor(), [this] { return client_left(); },
+          [this](std::string bytes) { return send(std::move(bytes)); }};
+}
+
+asio::awaitable<void> Session::send(std::string bytes) {
+  stream_.expires_after(service_.options.idle_timeout);
+  co_await asio::async_write(stream_, asio::buffer(bytes), asio::use_awaitable);
 }
 
 // Asked of the socket rather than read from it: a pipelined request may be waiting there. A client
@@ -360,9 +358,7 @@ asio::awaitable<void> Session::write(const Exchange& exchange, Reply reply, bool
   const Header& header = exchange.parser.get();
   const bool head = header.method() == http::verb::head;
   const unsigned version = header.version() == 10 ? 10 : 11;
-  reply.headers.emplace_back(kRequestIdHeader, exchange.asker.request_id);
-  add_security_headers(reply, stream_.secure());
-  service_.cors.mark(reply, view(header[http::field::origin]));
+  dress(exchange, service_.cors, stream_.secure(), reply);
   stream_.expires_after(service_.options.idle_timeout);
   co_await beast::async_write(stream_, to_http(std::move(reply), version, keep_alive, head),
                               asio::use_awaitable);
@@ -379,20 +375,6 @@ asio::awaitable<void> Session::linger() {
     stream_.expires_after(5s);
     if (co_await stream_.discard_some()) break;
   }
-}
-
-void Session::served(const Exchange& exchange, int status, std::size_t sent) const {
-  const std::string_view route = name_of(exchange.route);
-  const double seconds = exchange.seconds();
-  service_.metrics.served({route, status, seconds, exchange.received, sent});
-  log_event(is_probe(exchange.route) ? spdlog::level::debug : spdlog::level::info, "request",
-            {{"request_id", exchange.asker.request_id},
-             {"method", view(http::to_string(exchange.parser.get().method()))},
-             {"route", route},
-             {"status", status},
-             {"received", exchange.received},
-             {"sent", sent},
-             {"seconds", seconds}});
 }
 
 }  // namespace

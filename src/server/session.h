@@ -14,6 +14,7 @@
 #include "server/security_headers.h"
 #include "server/server.h"
 #include "server/spool.h"
+#include "server/studies.h"
 #include "server/tls.h"
 
 namespace ctclip {
@@ -23,6 +24,8 @@ struct Service {
   const ServerOptions& options;
   Spool& spool;
   Jobs& jobs;
+  history::Store& store;
+  Studies& studies;
   Connections& connections;
   Metrics& metrics;
   boost::asio::thread_pool& disk;  ///< whatever may wait for a disk runs here, never on io threads

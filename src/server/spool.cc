@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kPrefix = "ctclip-";
 constexpr std::string_view kSuffix = ".upload";
+constexpr std::string_view kWhat = "The folder for uploads";
 
 std::string reason(int error) { return std::generic_category().message(error); }
 
@@ -44,16 +45,29 @@ Descriptor lock_folder(const fs::path& folder) {
   return held;
 }
 
-void remove_leftovers(const fs::path& folder) {
+/// The id in the name of an upload; empty for any other file.
+std::string id_of(const std::string& name) {
+  if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return {};
+  return name.substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size());
+}
+
+void clear_leftovers(const fs::path& folder, const Leftovers& leftovers) {
   std::error_code ignored;
-  int removed = 0;
+  int cleared = 0;
   for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with(kPrefix) && name.ends_with(kSuffix)) {
-      removed += fs::remove(entry.path(), ignored) ? 1 : 0;
+    const fs::path name = entry.path().filename();
+    const std::string id = id_of(name.string());
+    if (id.empty() || leftovers.kept.contains(id)) continue;
+    if (leftovers.set_aside.empty()) {
+      cleared += fs::remove(entry.path(), ignored) ? 1 : 0;
+    } else {
+      fs::rename(entry.path(), leftovers.set_aside / name, ignored);
+      cleared += ignored ? 0 : 1;
     }
   }
-  if (removed > 0) log().info("spool: removed {} uploads that an earlier process left", removed);
+  if (cleared == 0) return;
+  log().info("spool: {} {} uploads that an earlier process left",
+             leftovers.set_aside.empty() ? "removed" : "set aside", cleared);
 }
 
 std::string temporary_prefix() {
@@ -69,7 +83,7 @@ void remove_dead_folders(const fs::path& parent) {
     const auto age = fs::file_time_type::clock::now() - entry.last_write_time(ignored);
     if (ignored || age < std::chrono::minutes(1)) continue;
     if (const Descriptor held = lock_folder(entry.path()); held.get() >= 0) {
-      remove_leftovers(entry.path());
+      clear_leftovers(entry.path(), {});
       fs::remove(entry.path(), ignored);
     }
   }
@@ -84,19 +98,41 @@ fs::path make_temporary(const fs::path& parent) {
   return name;
 }
 
-void make_folder(const fs::path& folder) {
+/// Has the names in a folder outlast a power cut; one that may not be opened is somebody else's
+/// care.
+void settle_folder(const fs::path& folder) {
+  const Descriptor opened(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (opened.get() >= 0) fsync(opened.get());
+}
+
+void make_folder(const fs::path& folder, std::string_view what) {
   std::error_code ignored;
   if (folder.has_parent_path()) fs::create_directories(folder.parent_path(), ignored);
   if (mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
-    throw Error(Code::usage, "The folder for uploads, " + folder.string() +
+    throw Error(Code::usage, std::string(what) + ", " + folder.string() +
                                  ", cannot be made: " + reason(errno) + ".");
   }
+  settle_folder(fs::canonical(folder, ignored).parent_path());
 }
 
 }  // namespace
 
+Descriptor hold_folder(const fs::path& folder, std::string_view what) {
+  make_folder(folder, what);
+  Descriptor held = lock_folder(folder);
+  const std::string name = std::string(what) + ", " + folder.string();
+  if (held.get() < 0) {
+    throw Error(Code::usage, name + ", is not this user's or another process uses it.");
+  }
+  if (access(folder.c_str(), W_OK | X_OK) != 0) {
+    throw Error(Code::usage, name + ", is not writable.");
+  }
+  return held;
+}
+
 SpoolFile::SpoolFile(SpoolFile&& other) noexcept
     : path_(std::exchange(other.path_, {})),
+      id_(std::exchange(other.id_, {})),
       file_(std::move(other.file_)),
       size_(std::exchange(other.size_, 0)) {}
 
@@ -104,6 +140,7 @@ SpoolFile& SpoolFile::operator=(SpoolFile&& other) noexcept {
   if (this != &other) {
     remove();
     path_ = std::exchange(other.path_, {});
+    id_ = std::exchange(other.id_, {});
     file_ = std::move(other.file_);
     size_ = std::exchange(other.size_, 0);
   }
@@ -120,30 +157,36 @@ void SpoolFile::write(std::string_view bytes) {
   }
 }
 
+void SpoolFile::settle() {
+  if (fsync(file_.get()) != 0) cannot_write(errno);
+  close();
+  const Descriptor folder(open(path_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() < 0 || fsync(folder.get()) != 0) cannot_write(errno);
+}
+
+void SpoolFile::keep() {
+  close();
+  path_.clear();
+}
+
 void SpoolFile::remove() {
   close();
   if (!path_.empty()) unlink(path_.c_str());
   path_.clear();
 }
 
-Spool::Spool(const fs::path& folder, uint64_t reserve) : reserve_(reserve) {
+Spool::Spool(const fs::path& folder, uint64_t reserve, const Leftovers& leftovers)
+    : reserve_(reserve) {
   if (folder.empty()) {
     temporary_ = true;
     remove_dead_folders(fs::temp_directory_path());
     folder_ = make_temporary(fs::temp_directory_path());
   } else {
-    make_folder(folder);
+    make_folder(folder, kWhat);
     folder_ = fs::canonical(folder);
   }
-  lock_ = lock_folder(folder_);
-  if (lock_.get() < 0) {
-    throw Error(Code::usage, "The folder for uploads, " + folder_.string() +
-                                 ", is not this user's or another process uses it.");
-  }
-  if (access(folder_.c_str(), W_OK | X_OK) != 0) {
-    throw Error(Code::usage, "The folder for uploads, " + folder_.string() + ", is not writable.");
-  }
-  remove_leftovers(folder_);
+  lock_ = hold_folder(folder_, kWhat);
+  clear_leftovers(folder_, leftovers);
 }
 
 Spool::~Spool() {
@@ -174,14 +217,36 @@ uint64_t Spool::files() const {
   return count;
 }
 
+fs::path Spool::path_of(const std::string& id) const {
+  return folder_ / (std::string(kPrefix) + id + std::string(kSuffix));
+}
+
 SpoolFile Spool::create() const {
   SpoolFile file;
-  fs::path path = folder_ / (std::string(kPrefix) + random_name() + std::string(kSuffix));
+  std::string id = random_name();
+  fs::path path = path_of(id);
   file.file_ =
       Descriptor(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (file.file_.get() < 0) cannot_write(errno);
   file.path_ = std::move(path);
+  file.id_ = std::move(id);
   return file;
+}
+
+std::optional<SpoolFile> Spool::adopt(const std::string& id, uint64_t size) const {
+  std::error_code error;
+  const fs::path path = path_of(id);
+  if (fs::file_size(path, error) != size || error) return std::nullopt;
+  SpoolFile file;
+  file.path_ = path;
+  file.id_ = id;
+  file.size_ = size;
+  return file;
+}
+
+void Spool::remove(const std::string& id) const {
+  std::error_code ignored;
+  fs::remove(path_of(id), ignored);
 }
 
 }  // namespace ctclip

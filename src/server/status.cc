@@ -37,6 +37,8 @@ Status status_of(Code code) {
       return {405, 1};
     case Code::upload_too_slow:
       return {408, 1};
+    case Code::idempotency_conflict:
+      return {422, 1};  // as its IETF draft has it
     default:
       return status_of(info(code).fault);
   }

@@ -10,7 +10,8 @@ struct Status {
   int exit;
 };
 Status status_of(Fault fault);
-/// The same, for the two errors of HTTP's own that have a status of their own: 404 and 405.
+/// The same, for the errors that have a status of their own: 404, 405, and 422 for a key that was
+/// used twice.
 Status status_of(Code code);
 
 }  // namespace ctclip

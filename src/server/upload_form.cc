@@ -33,8 +33,7 @@ Upload UploadForm::finish() {
   }
   if (unknown_) parameters_.add(*unknown_, {});  // throws
   if (file_->size() == 0) throw Error(Code::empty_upload, "The uploaded file has no bytes.");
-  file_->close();
-  return {*std::exchange(file_, std::nullopt), std::move(parameters_)};
+  return {*std::exchange(file_, std::nullopt), digest_.hex(), std::move(parameters_)};
 }
 
 void UploadForm::begin_part(const FormPart& part) {
@@ -68,6 +67,7 @@ void UploadForm::write(std::string_view bytes) {
     next_space_check_ = file_->size() + kSpaceCheckEvery;
   }
   file_->write(bytes);
+  digest_.add(bytes);
 }
 
 // An unknown field waits for the form's end: where the study came under another name, that there is

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "base/sha256.h"
 #include "server/multipart.h"
 #include "server/parameters.h"
 #include "server/spool.h"
@@ -12,7 +13,8 @@ namespace ctclip {
 
 /// What a client sent: the study on disk and what it asks for.
 struct Upload {
-  SpoolFile file;
+  SpoolFile file;  ///< still open, so that it can be settled
+  std::string sha256;
   Parameters parameters;
 };
 
@@ -40,6 +42,7 @@ class UploadForm : private FormSink {
   const Spool& spool_;
   const uint64_t max_bytes_;
   std::optional<SpoolFile> file_;
+  Sha256 digest_;
   uint64_t next_space_check_ = 0;
   bool in_file_ = false;
   std::string field_, value_;

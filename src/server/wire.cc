@@ -3,6 +3,8 @@
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <sstream>
 #include <utility>
 
 #include "server/multipart.h"
@@ -32,26 +34,39 @@ Asker asker_of(const Header& header) {
           preferred_language(view(header[http::field::accept_language]))};
 }
 
+namespace {
+
+template <typename Message>
+void fill(Message& message, const Reply& reply, bool keep_alive) {
+  message.set(http::field::server, "ctclip");
+  for (const auto& [name, value] : reply.headers) message.set(name, value);
+  if (reply.status != 204) message.set(http::field::content_type, reply.type);
+  message.keep_alive(keep_alive);
+}
+
+}  // namespace
+
 http::message_generator to_http(Reply reply, unsigned version, bool keep_alive, bool head) {
-  const auto fill = [&](auto& message) {
-    message.set(http::field::server, "ctclip");
-    for (const auto& [name, value] : reply.headers) message.set(name, value);
-    if (reply.status != 204) {  // which has no body to tell of
-      message.set(http::field::content_type, reply.type);
-      message.content_length(reply.body.size());
-    }
-    message.keep_alive(keep_alive);
-  };
   const auto status = static_cast<http::status>(reply.status);
   if (head) {
     http::response<http::empty_body> message(status, version);
-    fill(message);
+    fill(message, reply, keep_alive);
+    message.content_length(reply.body.size());
     return message;
   }
   http::response<http::string_body> message(status, version);
-  fill(message);
+  fill(message, reply, keep_alive);
+  if (reply.status != 204) message.content_length(reply.body.size());  // which has no body
   message.body() = std::move(reply.body);
   return message;
+}
+
+std::string head_of(const Reply& reply, unsigned version) {
+  http::response<http::empty_body> message(static_cast<http::status>(reply.status), version);
+  fill(message, reply, false);
+  std::ostringstream text;
+  text << message.base();
+  return text.str();
 }
 
 std::string required_boundary(const Header& header) {

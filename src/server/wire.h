@@ -12,8 +12,8 @@
 
 namespace ctclip {
 
-// Between Beast's HTTP and what the service makes of it. Included by the session and the listener
-// alone.
+// Between Beast's HTTP and what the service makes of it. Included where connections
+// are served alone.
 
 /// A request whose body is taken piece by piece.
 using Parser = boost::beast::http::request_parser<boost::beast::http::buffer_body>;
@@ -38,5 +38,8 @@ std::string required_boundary(const Header& header);
 /// An answer as Beast writes it; a HEAD gets the same without its body.
 boost::beast::http::message_generator to_http(Reply reply, unsigned version, bool keep_alive,
                                               bool head);
+
+/// The head of an answer whose body follows until the connection ends.
+std::string head_of(const Reply& reply, unsigned version);
 
 }  // namespace ctclip

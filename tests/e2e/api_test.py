@@ -24,16 +24,26 @@ API = json.loads((ROOT / "docs/openapi.json").read_text(encoding="utf-8"))
 BEYOND_ROUTES = (404, 405)  # said in docs/api.md; OpenAPI has no place for them
 FAILURE = {"$ref": "#/components/schemas/Failure"}
 METHODS = ("get", "post", "put", "delete", "patch")
-NOBODY = "nobody"  # what stands for the parameters of a path
+NOBODY = "0" * 32  # what stands for the parameters of a path
 SEEN = set()  # (path, method, status) that were answered and checked
 # Described, and not made by this test.
-UNSEEN = {("/predict", "post", "500"): "the program has no known error",
-          ("/predict", "post", "408"): "met by hostile_clients_test, which trickles",
-          **{(path, method, status): "met by keys_test, whose service has keys"
-             for path, method in (("/predict", "post"), ("/metrics", "get")) for status in ("401", "403")},
-          ("/metrics", "get", "429"): "met by keys_test, which guesses",
-          **{(path, "get", "400"): "met by check_bad_http, which no client library sends"
-             for path in ("/health", "/ready", "/metrics", "/openapi.json", "/")}}
+UPLOADS = ("/predict", "/v1/studies")
+STUDY_PATHS = ("/v1/studies/{id}", "/v1/studies/{id}/events")
+UNSEEN = {
+    **{(path, "post", "500"): "the program has no known error" for path in UPLOADS},
+    **{(path, "post", "408"): "made by hostile_clients_test.py" for path in UPLOADS},
+    **{(path, method, "400"): "met by check_bad_http, which no client library sends"
+       for path, methods in API["paths"].items() for method in methods
+       if method == "get" and path != "/v1/studies" or method == "delete"},
+    **{(path, method, status): "made by keys_test.py: here are no keys"
+       for path, methods in API["paths"].items() for method in methods for status in ("401", "403", "429")
+       if status in methods[method]["responses"] and (path, method, status) != ("/predict", "post", "429")},
+    ("/predict", "post", "409"): "made by server_studies_test",
+    ("/v1/studies", "post", "413"): "the same as of /predict",
+    ("/v1/studies", "post", "503"): "the same as of /predict",
+    **{(path, method, "503"): "made by state_faults_test.py" for path in ("/v1/studies", *STUDY_PATHS)
+       for method in API["paths"][path] if method != "post"},
+}
 
 
 def validator(schema):
@@ -211,6 +221,30 @@ def check_refusals(url, folder):
     assert predict(url).json()["error_code"] == "no_lungs"
 
 
+def check_studies(url):
+    """/v1/studies: every route, and every state that a study can be seen in here."""
+    def post(data, key):
+        return check(requests.post(f"{url}/v1/studies", files={"file": data}, params={"any_anatomy": "true"},
+                                   headers={"Idempotency-Key": key}, timeout=300))
+
+    data = STUDY.read_bytes()
+    study = post(data, "a").json()["id"]
+    stream = check(requests.get(f"{url}/v1/studies/{study}/events", timeout=300))
+    for line in stream.text.splitlines():
+        if line.startswith("data: "):
+            validator({"$ref": "#/components/schemas/StudyState"}).validate(json.loads(line.removeprefix("data: ")))
+    assert post(data, "a").status_code == 200 and post(data + b"x", "a").status_code == 422
+    assert check(requests.get(f"{url}/v1/studies/{study}", timeout=60)).json()["result"]["processing_status"] == "Success"
+    failed = post(b"no study", "b").json()["id"]
+    list(requests.get(f"{url}/v1/studies/{failed}/events", timeout=300).iter_lines())
+    assert check(requests.get(f"{url}/v1/studies/{failed}", timeout=60)).json()["error_code"] == "unsupported_format"
+    assert check(requests.delete(f"{url}/v1/studies/{study}", timeout=60)).json()["state"] == "done"
+    page = check(requests.get(f"{url}/v1/studies", params={"limit": 1}, timeout=60)).json()
+    assert page["studies"][0]["id"] == failed and page["next"] == failed
+    assert check(requests.get(f"{url}/v1/studies?state=new", timeout=60)).status_code == 400
+    assert check(requests.get(f"{url}/v1/studies/{'0' * 32}", timeout=60)).status_code == 404
+
+
 def check_full_queue(url):
     """One place, and an upload that goes on for a while is in it."""
     host, port = url.removeprefix("http://").split(":")
@@ -284,6 +318,7 @@ def main():
             check_bad_http(service.url)
             check_answers(service.url, folder, ctclip)
             check_refusals(service.url, folder)
+            check_studies(service.url)
         with Service(command + ["--queue", "0"]) as service:
             check_full_queue(service.url)
         check_full_disk(command)

@@ -70,6 +70,7 @@ CONTEXTS = {
     "docs/en/user-guide.md": GUIDE,
     "docs/ru/user-guide.md": GUIDE,
     "docs/batch.md": Context(archives=True, service=True),
+    "docs/history.md": Context(studies=("study.zip",)),
     "docs/formats.md": Context(studies=("study.zip",)),
     "tests/data/user-guide.ru.md": OLD_GUIDE,
 }

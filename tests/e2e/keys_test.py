@@ -90,6 +90,32 @@ def check_scopes(url, submit, read):
         expect(requests.get(url + route, timeout=60), 200)
 
 
+def check_studies(url, submit, read, admin):
+    """Whose a study is, is the key's affair: nobody else sees or cancels it, but admins."""
+    def ask(method, path, key, **options):
+        return requests.request(method, f"{url}/v1/studies{path}", headers={"X-API-Key": key}, timeout=300, **options)
+
+    with open(STUDY, "rb") as file:
+        expect(ask("POST", "", read, files={"file": file}), 403, "forbidden")
+    with open(STUDY, "rb") as file:
+        accepted = ask("POST", "", submit, files={"file": file}, params={"fresh": "true"})
+    assert accepted.status_code == 202, accepted.text
+    path = "/" + accepted.json()["id"]
+    expect(requests.get(f"{url}/v1/studies{path}", timeout=60), 401, "unauthenticated")
+    for key, status in ((submit, 200), (admin, 200), (read, 404)):
+        assert ask("GET", path, key).status_code == status, key
+        assert (accepted.json()["id"] in ask("GET", "", key).text) == (status == 200)
+    expect(ask("GET", path + "/events", read), 404, "not_found")
+    expect(ask("DELETE", path, read), 403, "forbidden")
+    wait_for(lambda: ask("GET", path, submit).json()["finished"], "the study has no end")
+
+
+def check_metrics(url, submit, admin):
+    """This machine reads them without a key; with one, it is the key that counts."""
+    for headers, status in (({}, 200), ({"X-API-Key": admin}, 200), ({"X-API-Key": submit}, 403)):
+        assert requests.get(f"{url}/metrics", headers=headers, timeout=60).status_code == status, status
+
+
 def check_guessing(url, submit):
     """Wrong keys soon get 429; a right one from the same address is still taken."""
     found = [predict(url, f"ctclip_{n:064x}").status_code for n in range(12)]
@@ -224,6 +250,8 @@ def main():
         with Service(command + ["--client-studies", "2", "--cors-origin", VIEWER]) as service:
             check_scopes(service.url, submit, read)
             expect(predict(service.url, admin), 200)
+            check_studies(service.url, submit, read, admin)
+            check_metrics(service.url, submit, admin)
             check_page(service.url)
             check_cors(service.url, submit)
             check_share(service.url, submit, admin)

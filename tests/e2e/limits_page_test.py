@@ -10,7 +10,7 @@ import sys
 from service import ROOT
 
 UNITS = {"": 1, "B": 1, "s": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-NO_LIMITS = {"--threads", "--port", "--jobs"}  # what is a number, and yet allows nothing
+NO_LIMITS = {"--threads", "--port", "--jobs", "--keep-uploads", "--keep-results", "--keep-audit"}  # what is a number, and yet allows nothing
 
 
 def defaults_of_the_program(ctclip):

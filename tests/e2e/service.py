@@ -116,6 +116,12 @@ class Service:
     def send(self, which):
         self._process.send_signal(which)
 
+    def kill(self):
+        """Ends it as a crash or a power cut does."""
+        self._process.kill()
+        self._process.wait()
+        self._reader.join(5)
+
     def stop(self):
         """Ends it; its exit status, or a word where it had to be killed."""
         self.send(signal.SIGTERM)

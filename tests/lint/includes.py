@@ -20,18 +20,20 @@ ALLOWED = {
     # The study's reading in a process of its own: StudyLoader is what it makes.
     "isolation": ["base", "study"],
     "pipeline": ["base", "checkpoint", "detectors", "fusion", "nn", "study"],
+    "history": ["base"],
     # Of the study only what pipeline/analyser.h shows, and what an upload is.
-    "server": ["base", "pipeline", "study/limits.h", "study/source.h", "study/study.h"],
+    "server": ["base", "history", "pipeline", "study/limits.h", "study/source.h", "study/study.h"],
     # The names of the guide's bands and the warning are the fusion's.
     "batch": ["base", "fusion/names.h", "pipeline", "study"],
     "phantom": ["base", "checkpoint/zip_writer.h", "study/dcmtk_setup.h"],
-    "app": ["base", "batch", "checkpoint", "detectors", "fusion", "isolation", "models", "nn",
-            "phantom", "pipeline", "server", "study"],
+    "app": ["base", "batch", "checkpoint", "detectors", "fusion", "history", "isolation", "models",
+            "nn", "phantom", "pipeline", "server", "study"],
 }
 # Library header -> the only rooms that may include it.
 LIBRARIES = {r"(oneapi/dnnl/)?dnnl\w*\.": ["nn"], r"CLI/": ["app"], r"boost/": ["server"],
              r"dcmtk/": ["study", "phantom"], r"curl/": ["batch"], r"xlsxwriter": ["batch"],
-             r"SQLiteCpp/": ["batch"], r"seccomp": ["isolation"], r"prometheus/": ["server"]}
+             r"SQLiteCpp/": ["batch", "history"], r"sqlite3\.": ["history"],
+             r"seccomp": ["isolation"], r"prometheus/": ["server"]}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 

@@ -91,8 +91,11 @@ def check_unit(machine):
     machine.run(f"systemd-analyze security --no-pager --threshold={EXPOSURE * 10} ctclip.service")
     user = machine.run("stat -c %u /proc/$(systemctl show --value -p MainPID ctclip)")
     check(int(user) >= 61184, f"expected a dynamic user, found {user}")
-    spools = machine.run("find /var/tmp -name '*.upload'")
+    spools = machine.run("find /var/tmp /var/lib/private/ctclip -name '*.upload'")
     check(not spools, f"an upload is left: {spools}")
+    mode = machine.run("stat -c %a /var/lib/private/ctclip").strip()
+    check(mode == "700", f"others may look into the state: {mode}")
+    machine.run("ctclip history list --state /var/lib/ctclip | grep -q ' done '")
 
 
 def state_of(machine, name):
