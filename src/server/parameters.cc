@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "base/split.h"
 #include "server/text.h"
 
 namespace ctclip {
@@ -90,13 +91,10 @@ bool Parameters::known(std::string_view name) {
 Parameters Parameters::from_query(std::string_view query) {
   Parameters parameters;
   while (!query.empty()) {
-    const std::size_t end = std::min(query.find('&'), query.size());
-    const std::string_view pair = query.substr(0, end);
-    query.remove_prefix(std::min(end + 1, query.size()));
+    std::string_view pair = take_until(query, "&");
     if (pair.empty()) continue;
-    const std::size_t equals = std::min(pair.find('='), pair.size());
-    const std::string name = percent_decoded(pair.substr(0, equals));
-    parameters.add(name, percent_decoded(pair.substr(std::min(equals + 1, pair.size()))));
+    const std::string name = percent_decoded(take_until(pair, "="));
+    parameters.add(name, percent_decoded(pair));
   }
   return parameters;
 }
