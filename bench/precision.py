@@ -18,7 +18,7 @@ import precision_report
 from accuracy import ROOT, Job, call, make
 
 # Behind the seeds of bench/accuracy.py: nothing was trained on, or chosen by, any of them.
-FIRST_SEED = 9_600_001
+FIRST_SEED = 9_800_001
 PRECISIONS = ("f32", "bf16")
 
 

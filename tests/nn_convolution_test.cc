@@ -57,8 +57,23 @@ struct Case {
   ConvolutionMethod method;
 };
 
-class ConvolutionOf : public ::testing::TestWithParam<Case> {};
-class FusedConvolutionOf : public ::testing::TestWithParam<Case> {};
+class ConvolutionOf : public ::testing::TestWithParam<Case> {
+ protected:
+  Convolution layer(const Tensor& bias) const {
+    return {weight_, bias, {c_.height, c_.width}, c_.stride, engine_, c_.method};
+  }
+  Tensor output_of(const Convolution& convolution) const {
+    return Tensor::uninitialised({convolution.output().height, convolution.output().width, c_.out});
+  }
+
+  const Case c_ = GetParam();
+  ThreadPool pool_{1};
+  const nn::Engine engine_{pool_};
+  nn::Workspace work_;
+  const Tensor weight_ = random({c_.out, c_.in, 3, 3}, 1);
+  const Tensor x_ = random({c_.height, c_.width, c_.in}, 3);
+};
+class FusedConvolutionOf : public ConvolutionOf {};
 
 // Each output sums n = 9 in products of standard normal values. The rounding errors of such a sum
 // in float32 have a standard deviation of about 0.4 n u, u = 6e-8; the largest of 100,000 outputs
@@ -66,29 +81,23 @@ class FusedConvolutionOf : public ::testing::TestWithParam<Case> {};
 // are up to 20 times larger than its result (the row sums of |B^T|, |A^T|), of which a half shows;
 // F(2x2, 3x3) twice.
 TEST_P(ConvolutionOf, EqualsItsDefinition) {
-  const Case& c = GetParam();
-  ThreadPool pool(1);
-  const nn::Engine engine(pool);
-  nn::Workspace work;
-  const Tensor weight = random({c.out, c.in, 3, 3}, 1);
-  const Tensor bias = random({c.out}, 2);
-  const Tensor x = random({c.height, c.width, c.in}, 3);
-  const Convolution layer(weight, bias, {c.height, c.width}, c.stride, engine, c.method);
-  Tensor y = Tensor::uninitialised({layer.output().height, layer.output().width, c.out});
+  const Tensor bias = random({c_.out}, 2);
+  const Convolution convolution = layer(bias);
+  Tensor y = output_of(convolution);
   const Tensor other = random(y.shape(), 4);
-  const double growth = c.method == ConvolutionMethod::winograd_4   ? 10
-                        : c.method == ConvolutionMethod::winograd_2 ? 2
-                                                                    : 1;
-  const double tolerance = growth * 4 * 6e-8 * static_cast<double>(9 * c.in);
+  const double growth = c_.method == ConvolutionMethod::winograd_4   ? 10
+                        : c_.method == ConvolutionMethod::winograd_2 ? 2
+                                                                     : 1;
+  const double tolerance = growth * 4 * 6e-8 * static_cast<double>(9 * c_.in);
 
-  layer(x.data(), y.data(), work);
+  convolution(x_.data(), y.data(), work_);
   EXPECT_TRUE(
-      testing::all_close(y.values(), convolve(x, weight, bias, c.stride, nullptr), tolerance));
-  layer(x.data(), y.data(), work, other.data());
-  const auto with_residual = convolve(x, weight, bias, c.stride, other.data());
+      testing::all_close(y.values(), convolve(x_, weight_, bias, c_.stride, nullptr), tolerance));
+  convolution(x_.data(), y.data(), work_, other.data());
+  const auto with_residual = convolve(x_, weight_, bias, c_.stride, other.data());
   EXPECT_TRUE(testing::all_close(y.values(), with_residual, tolerance));
   std::copy_n(other.data(), other.size(), y.data());
-  layer(x.data(), y.data(), work, y.data());
+  convolution(x_.data(), y.data(), work_, y.data());
   EXPECT_TRUE(testing::all_close(y.values(), with_residual, tolerance));
 }
 
@@ -121,40 +130,34 @@ Tensor activated(const Tensor& x, const nn::ChannelMap& map) {
 
 // Bands share rows, and the last one is shorter: 7, 9 and 70 rows are no multiples of a band's.
 TEST_P(FusedConvolutionOf, TakesOverItsNeighboursWork) {
-  const Case& c = GetParam();
-  ThreadPool pool(1);
-  const nn::Engine engine(pool);
-  nn::Workspace work;
-  const Tensor weight = random({c.out, c.in, 3, 3}, 1);
-  const Tensor x = random({c.height, c.width, c.in}, 3);
-  Tensor rows = random({4, c.in}, 5);
-  const nn::ChannelMap map{rows.data(), rows.data() + c.in, rows.data() + 2 * c.in,
-                           rows.data() + 3 * c.in};
-  const Convolution layer(weight, {}, {c.height, c.width}, c.stride, engine, c.method);
-  Tensor y = Tensor::uninitialised({layer.output().height, layer.output().width, c.out});
-  nn::ChannelMoments moments(c.out);
-  layer(x.data(), y.data(), work, nullptr, {&map, &moments});
+  Tensor rows = random({4, c_.in}, 5);
+  const nn::ChannelMap map{rows.data(), rows.data() + c_.in, rows.data() + 2 * c_.in,
+                           rows.data() + 3 * c_.in};
+  const Convolution convolution = layer({});
+  Tensor y = output_of(convolution);
+  nn::ChannelMoments moments(c_.out);
+  convolution(x_.data(), y.data(), work_, nullptr, {&map, &moments});
 
   // The activation's own error, a few units in the last place, is as large as a product's.
-  const double growth = c.method == ConvolutionMethod::direct ? 2 : 20;
-  const double tolerance = growth * 4 * 6e-8 * static_cast<double>(9 * c.in);
-  const Tensor input = activated(x, map);
+  const double growth = c_.method == ConvolutionMethod::direct ? 2 : 20;
+  const double tolerance = growth * 4 * 6e-8 * static_cast<double>(9 * c_.in);
+  const Tensor input = activated(x_, map);
   EXPECT_TRUE(
-      testing::all_close(y.values(), convolve(input, weight, {}, c.stride, nullptr), tolerance));
-  const int64_t positions = y.size() / c.out;
+      testing::all_close(y.values(), convolve(input, weight_, {}, c_.stride, nullptr), tolerance));
+  const int64_t positions = y.size() / c_.out;
   const auto count = static_cast<double>(positions);
-  for (int64_t channel = 0; channel < c.out; ++channel) {
+  for (int64_t channel = 0; channel < c_.out; ++channel) {
     double sum = 0;
     double squares = 0;
-    for (int64_t i = channel; i < y.size(); i += c.out) sum += static_cast<double>(y.data()[i]);
-    for (int64_t i = channel; i < y.size(); i += c.out) {
+    for (int64_t i = channel; i < y.size(); i += c_.out) sum += static_cast<double>(y.data()[i]);
+    for (int64_t i = channel; i < y.size(); i += c_.out) {
       squares += std::pow(static_cast<double>(y.data()[i]) - sum / count, 2);
     }
     // Runs of 256 values of about 3 sqrt(9 in) are added up in float32.
-    const double unit = 6e-8 * 256 * 9 * std::sqrt(9.0 * static_cast<double>(c.in));
+    const double unit = 6e-8 * 256 * 9 * std::sqrt(9.0 * static_cast<double>(c_.in));
     EXPECT_NEAR(moments.mean(channel), sum / count, unit);
     EXPECT_NEAR(moments.variance(channel), squares / count,
-                unit * std::sqrt(9.0 * static_cast<double>(c.in)));
+                unit * std::sqrt(9.0 * static_cast<double>(c_.in)));
   }
 }
 

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "server/language.h"
 #include "server/request_id.h"
+#include "server/text.h"
 
 namespace ctclip {
 namespace {
@@ -27,7 +28,7 @@ TEST(RequestId, IsNewWhereTheClientsIsNot) {
     const std::string id = request_id_of(bad);
     EXPECT_NE(id, bad);
     EXPECT_EQ(id.size(), 32U);
-    EXPECT_TRUE(is_request_id(id)) << id;
+    EXPECT_TRUE(is_plain_name(id)) << id;
   }
 }
 

@@ -52,18 +52,20 @@ def boxes_of(finding: dict, series: dict) -> list[Box]:
     return boxes
 
 
+def shares(box: Box, axis: int, step: float, count: int) -> np.ndarray:
+    """(count): how much of each of the cells of `step` voxels along an axis a box covers, or of itself it has there."""
+    low, high = box[0][axis] - 0.5, box[1][axis] + 0.5
+    begin = np.arange(count) * step - 0.5
+    overlap = np.minimum(begin + step, high) - np.maximum(begin, low)
+    return np.clip(overlap, 0, None) / max(min(step, high - low), 1e-6)
+
+
 def token_mask(boxes: list[Box]) -> np.ndarray:
     """(T, h, w) of 0, 1 and IGNORED."""
     steps = (VIT.patch_frames, VIT.patch, VIT.patch)
     mask = np.zeros(VIT.grid, np.uint8)
-    for low, high in boxes:
-        shares = []
-        for axis, step in enumerate(steps):
-            begin = np.arange(VIT.grid[axis]) * step - 0.5
-            overlap = np.minimum(begin + step, high[axis] + 0.5) - np.maximum(begin, low[axis] - 0.5)
-            least = min(step, high[axis] - low[axis] + 1)
-            shares.append(np.clip(overlap, 0, None) / max(least, 1e-6))
-        share = np.einsum("t,h,w->thw", *shares)
+    for box in boxes:
+        share = np.einsum("t,h,w->thw", *(shares(box, axis, steps[axis], VIT.grid[axis]) for axis in range(3)))
         mask = np.where(share > 0.2, 1, np.where((share > 0.01) & (mask == 0), IGNORED, mask))
     return mask.astype(np.uint8)
 

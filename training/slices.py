@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from data import IGNORED, Box, Split, from_bytes
+from data import IGNORED, Box, Split, from_bytes, shares
 from metrics import auroc
 from optimise import descend, warm_cosine, weight_groups
 from settings import CLASSIFIER, SEED, SLICE_SIZE, VIT
@@ -52,15 +52,10 @@ def slice_labels(split: Split) -> np.ndarray:
 def cells(boxes: list[Box], plane: int) -> np.ndarray:
     """(CELLS, CELLS): whether a box that the plane cuts covers a good part of a cell, or has a good part of itself there."""
     mask = np.zeros((CELLS, CELLS), np.float32)
-    step = VIT.height / CELLS
-    begin = np.arange(CELLS) * step - 0.5
     for low, high in boxes:
         if low[0] - 0.5 <= plane <= high[0] + 0.5:
-            shares = []
-            for axis in (1, 2):
-                overlap = np.minimum(begin + step, high[axis] + 0.5) - np.maximum(begin, low[axis] - 0.5)
-                shares.append(np.clip(overlap, 0, None) / max(min(step, high[axis] - low[axis] + 1), 1e-6))
-            mask = np.maximum(mask, np.outer(*shares) > 0.25)
+            rows, columns = (shares((low, high), axis, VIT.height / CELLS, CELLS) for axis in (1, 2))
+            mask = np.maximum(mask, np.outer(rows, columns) > 0.25)
     return mask
 
 

@@ -78,7 +78,7 @@ void complete(BatchCommand& command) {
   command.run.jobs = command.jobs > 0 ? command.jobs : (remote ? 2 : 1);
   if (!remote) command.run.jobs += kReadAhead;
   command.run.shard = batch::parse_shard(command.shard);
-  command.service.timeout = std::chrono::milliseconds(static_cast<int64_t>(command.timeout * 1000));
+  command.service.timeout = milliseconds(command.timeout);
   command.service.threshold = command.run.threshold;
   command.service.any_anatomy = command.run.any_anatomy;
   batch::output_format(command.run.output);

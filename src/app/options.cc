@@ -28,6 +28,10 @@ bool is_bundle(const fs::path& folder) {
 
 }  // namespace
 
+std::chrono::milliseconds milliseconds(double seconds) {
+  return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
+}
+
 void add_threads_option(CLI::App& command, int& threads) {
   command.add_option("--threads", threads, "Threads to compute with; 0 for one on each core")
       ->check(CLI::Range(0, 1024))

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <filesystem>
 #include <string>
 
@@ -26,6 +27,9 @@ std::filesystem::path default_models();
 /// where variables of an existing deployment name files, which must never be filled up from a demo;
 /// else `default_models()`.
 std::filesystem::path models_folder(const ModelOptions& options);
+
+/// Seconds as options have them.
+std::chrono::milliseconds milliseconds(double seconds);
 
 void add_study_options(CLI::App& command, StudyOptions& options);
 

@@ -51,7 +51,7 @@ void raise_descriptor_limit(int connections) {
 StudyLoader isolated(const ServeOptions& options) {
   isolation::LoaderOptions loader;
   loader.threads = options.model.threads;
-  loader.time = std::chrono::milliseconds(static_cast<int64_t>(options.read_timeout * 1000));
+  loader.time = milliseconds(options.read_timeout);
   loader.memory = options.read_memory;
   return isolation::IsolatedLoader(loader);
 }
@@ -261,9 +261,6 @@ void add_serve(CLI::App& app, Action& action) {
     if (option->get_name() != "--help") option->envname(variable_of(option->get_name()));
   }
   command->callback([options, &action] {
-    const auto milliseconds = [](double seconds) {
-      return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
-    };
     options->server.header_timeout = milliseconds(options->header_timeout);
     options->server.idle_timeout = milliseconds(options->idle_timeout);
     options->server.handshake_timeout = milliseconds(options->handshake_timeout);

@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -13,6 +12,8 @@
 #include <ctime>
 #include <mutex>
 #include <utility>
+
+#include "base/descriptor.h"
 
 namespace ctclip::app {
 namespace {
@@ -47,15 +48,14 @@ void ServiceManager::tell(const std::string& state) const {
   address.sun_family = AF_UNIX;
   std::copy(socket_.begin(), socket_.end(), address.sun_path);
   if (socket_[0] == '@') address.sun_path[0] = '\0';  // an abstract one
-  const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return;
+  const Descriptor descriptor(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (descriptor.get() < 0) return;
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + socket_.size());
   // A manager that does not listen is no reason not to serve, nor to wait long.
   const timeval limit{1, 0};
-  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-  (void)sendto(fd, state.data(), state.size(), MSG_NOSIGNAL,
+  setsockopt(descriptor.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+  (void)sendto(descriptor.get(), state.data(), state.size(), MSG_NOSIGNAL,
                reinterpret_cast<const sockaddr*>(&address), size);
-  close(fd);
 }
 
 void ServiceManager::ready(std::string_view status) const {

@@ -3,11 +3,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <charconv>
 #include <cstring>
+
+#include "base/split.h"
 
 namespace ctclip {
 namespace {
@@ -15,14 +16,6 @@ namespace {
 constexpr std::string_view kPacked = "packed ";
 constexpr std::size_t kMostAxes = 5;
 constexpr int64_t kLargest = int64_t{1} << 40;  // of a size or stride: their sums fit
-
-/// Takes the next word, up to a space.
-std::string_view word(std::string_view& text) {
-  const std::size_t end = std::min(text.find(' '), text.size());
-  const std::string_view found = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return found;
-}
 
 std::optional<int64_t> number(std::string_view text) {
   int64_t value = 0;
@@ -37,11 +30,9 @@ std::optional<int64_t> number(std::string_view text) {
 std::optional<std::vector<int64_t>> numbers(std::string_view text) {
   std::vector<int64_t> result;
   while (!text.empty()) {
-    const std::size_t end = std::min(text.find(','), text.size());
-    const auto value = number(text.substr(0, end));
+    const auto value = number(take_until(text, ","));
     if (!value) return {};
     result.push_back(*value);
-    text.remove_prefix(std::min(end + 1, text.size()));
   }
   return result;
 }
@@ -50,15 +41,13 @@ std::optional<std::vector<BlockedLayout::Block>> blocks_of(std::string_view text
                                                            std::size_t axes) {
   std::vector<BlockedLayout::Block> result;
   while (!text.empty()) {
-    const std::size_t end = std::min(text.find(','), text.size());
-    const std::string_view part = text.substr(0, end);
+    const std::string_view part = take_until(text, ",");
     const std::size_t at = part.find('@');
     if (at == std::string_view::npos) return {};
     const auto size = number(part.substr(0, at));
     const auto axis = number(part.substr(at + 1));
     if (!size || !axis || *size < 1 || static_cast<std::size_t>(*axis) >= axes) return {};
     result.push_back({static_cast<std::size_t>(*axis), *size});
-    text.remove_prefix(std::min(end + 1, text.size()));
   }
   return result;
 }
@@ -107,11 +96,11 @@ std::optional<BlockedLayout> BlockedLayout::parse(std::string_view text) {
   if (!text.starts_with(kPacked)) return {};
   text.remove_prefix(kPacked.size());
   BlockedLayout layout;
-  const std::string_view type = word(text);
+  const std::string_view type = take_until(text, " ");
   if (type != "bf16" && type != "f32") return {};
   layout.bf16 = type == "bf16";
-  const auto shape = numbers(word(text));
-  const auto stride = numbers(word(text));
+  const auto shape = numbers(take_until(text, " "));
+  const auto stride = numbers(take_until(text, " "));
   if (!shape || !stride || shape->size() != stride->size() || shape->size() > kMostAxes) return {};
   const auto blocks = blocks_of(text, shape->size());
   if (!blocks || blocks->size() > 2 * kMostAxes) return {};

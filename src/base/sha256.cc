@@ -1,9 +1,8 @@
 #include "base/sha256.h"
 
-#include <fmt/format.h>
 #include <openssl/evp.h>
 
-#include <array>
+#include "base/hex.h"
 
 namespace ctclip {
 
@@ -17,13 +16,12 @@ void Sha256::add(const void* data, std::size_t size) {
   EVP_DigestUpdate(context_.get(), data, size);
 }
 
-std::string Sha256::hex() {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned size = 0;
-  EVP_DigestFinal_ex(context_.get(), digest.data(), &size);
-  std::string text;
-  for (unsigned i = 0; i < size; ++i) text += fmt::format("{:02x}", digest.at(i));
-  return text;
+Sha256::Digest Sha256::digest() {
+  Digest digest{};
+  EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr);
+  return digest;
 }
+
+std::string Sha256::hex() { return ctclip::hex(digest()); }
 
 }  // namespace ctclip

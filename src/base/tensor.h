@@ -25,10 +25,8 @@ class Tensor {
   /// Memory that nothing has written yet.
   static Tensor uninitialised(Shape shape);
   static Tensor zeros(Shape shape);
-  /// Bytes before a tensor's data, in which it keeps what its memory goes with.
-  static constexpr std::size_t kRoom = 64;
-  /// Memory of somebody else's (a mapping): `data` has kRoom bytes before it for the tensor to
-  /// write to, is aligned to 64 bytes, and stays while `owner` does, which goes with the tensor.
+  /// Memory of somebody else's (a mapping): `data` is aligned to 64 bytes and stays while `owner`
+  /// does, which goes with the tensor.
   static Tensor over(Shape shape, float* data, std::shared_ptr<void> owner);
 
   Tensor clone() const;
@@ -47,6 +45,7 @@ class Tensor {
 
  private:
   struct Free {
+    std::shared_ptr<void> owner;  // of memory that isn't the tensor's own
     void operator()(float* data) const;
   };
   std::unique_ptr<float[], Free> data_;

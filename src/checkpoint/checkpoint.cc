@@ -23,13 +23,10 @@ bool shapes_agree(const Shape& found, const Shape& expected) {
 std::shared_ptr<const Checkpoint> Checkpoint::open(const std::filesystem::path& path) {
   auto file = std::make_shared<const ModelFile>(path);
   if (file->size() == 0) file->refuse("is empty, expected a checkpoint");
-  std::array<std::byte, 9> head{};
+  std::array<std::byte, 2> head{};
   file->read(0, std::span(head).first(std::min<uint64_t>(head.size(), file->size())));
   if (head[0] == std::byte{'P'} && head[1] == std::byte{'K'}) return open_torch_zip(file);
-  // A length that a pickle could not begin with: its upper half is 0.
-  if (little_endian(std::span(head).subspan(4, 4)) == 0 && head[8] == std::byte{'{'}) {
-    return open_packed(open_safetensors(file));
-  }
+  if (is_safetensors(*file)) return open_packed(open_safetensors(file));
   if (head[0] == kPickleProtocol) return open_torch_legacy(file);
   file->refuse("is neither a PyTorch checkpoint nor a safetensors file");
 }

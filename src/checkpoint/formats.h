@@ -14,6 +14,9 @@ namespace ctclip {
 std::shared_ptr<const Checkpoint> open_torch_zip(const std::shared_ptr<const ModelFile>& file);
 /// torch.save before 1.6: five pickles, then the storages one behind the other.
 std::shared_ptr<const Checkpoint> open_torch_legacy(const std::shared_ptr<const ModelFile>& file);
+/// Whether a file begins as one of the next: a length that a pickle could not begin with (its upper
+/// half is 0), then '{'.
+bool is_safetensors(const ModelFile& file);
 /// https://github.com/huggingface/safetensors: a length, a JSON header, the tensors.
 std::shared_ptr<const StoredCheckpoint> open_safetensors(
     const std::shared_ptr<const ModelFile>& file);

@@ -96,6 +96,13 @@ std::optional<Elements> elements(const Document& doc, Ref ref) {
   return Elements{*type, doc[ref].text, nullptr};
 }
 
+/// The bytes of one element in the order in which this program reads numbers.
+std::string ordered(const NumpyType& type, std::string_view raw) {
+  std::string bytes(raw);
+  if (type.big_endian) std::reverse(bytes.begin(), bytes.end());
+  return bytes;
+}
+
 /// Little-endian two's complement of 1 to 8 bytes.
 int64_t signed_integer(std::string_view bytes) {
   const auto shift = static_cast<unsigned>(64 - 8 * bytes.size());  // spreads the sign
@@ -105,8 +112,7 @@ int64_t signed_integer(std::string_view bytes) {
 
 /// One element of 1 to 8 bytes.
 std::optional<double> number(const NumpyType& type, std::string_view raw) {
-  std::string bytes(raw);
-  if (type.big_endian) std::reverse(bytes.begin(), bytes.end());
+  const std::string bytes = ordered(type, raw);
   const uint64_t bits = little_endian(std::as_bytes(std::span(bytes)));
   if (type.kind == 'f' && type.size == 8) return std::bit_cast<double>(bits);
   if (type.kind == 'f' && type.size == 4) return std::bit_cast<float>(static_cast<uint32_t>(bits));
@@ -179,17 +185,8 @@ std::optional<std::vector<double>> array_of_numbers(const Document& doc, Ref ref
 std::optional<std::vector<std::string>> array_of_texts(const Document& doc, Ref ref) {
   const auto array = elements(doc, ref);
   if (!array || array->objects == nullptr) return std::nullopt;
-  uint64_t left = uint64_t{16} << 20U;  // one long text may be in the list any number of times
-  std::vector<std::string> result;
-  for (const Ref item : *array->objects) {
-    const uint64_t size = sizeof(std::string) + doc[item].text.size();
-    if (doc[item].kind != Kind::text || size > left || !is_utf8(doc[item].text)) {
-      return std::nullopt;
-    }
-    left -= size;
-    result.push_back(doc[item].text);
-  }
-  return result;
+  uint64_t left = uint64_t{16} << 20U;
+  return doc.texts(*array->objects, left);
 }
 
 std::optional<int64_t> integer_of(const Document& doc, Ref ref) {
@@ -205,9 +202,7 @@ std::optional<int64_t> integer_of(const Document& doc, Ref ref) {
       type->size > 8) {
     return std::nullopt;
   }
-  std::string raw_bytes = *bytes;
-  if (type->big_endian) std::reverse(raw_bytes.begin(), raw_bytes.end());
-  return signed_integer(raw_bytes);
+  return signed_integer(ordered(*type, *bytes));
 }
 
 }  // namespace ctclip::pickle

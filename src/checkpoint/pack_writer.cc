@@ -13,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 
 namespace ctclip {
@@ -40,12 +41,11 @@ class PackRecorder::File {
         part_(path_.string() + ".part"),
         descriptor_(::open(part_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)),
         data_(rounded_up(kReserved + tensors * kReservedForEach, kPage)) {
-    if (descriptor_ < 0) refuse();
+    if (descriptor_.get() < 0) refuse();
   }
   File(const File&) = delete;
   File& operator=(const File&) = delete;
   ~File() {
-    if (descriptor_ >= 0) ::close(descriptor_);
     std::error_code ignored;
     if (!finished_) std::filesystem::remove(part_, ignored);
   }
@@ -82,7 +82,7 @@ class PackRecorder::File {
     }
     write(0, length);
     write(kLengthSize, std::as_bytes(std::span(text)));
-    if (::fsync(descriptor_) != 0) refuse();
+    if (::fsync(descriptor_.get()) != 0) refuse();
     std::error_code failure;
     std::filesystem::rename(part_, path_, failure);
     if (failure) refuse();
@@ -103,7 +103,8 @@ class PackRecorder::File {
 
   void write(uint64_t at, std::span<const std::byte> bytes) const {
     while (!bytes.empty()) {
-      const ssize_t put = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(at));
+      const ssize_t put =
+          ::pwrite(descriptor_.get(), bytes.data(), bytes.size(), static_cast<off_t>(at));
       if (put < 0 && errno == EINTR) continue;
       if (put <= 0) refuse();
       at += static_cast<uint64_t>(put);
@@ -112,7 +113,7 @@ class PackRecorder::File {
   }
 
   std::filesystem::path path_, part_;
-  int descriptor_;
+  Descriptor descriptor_;
   uint64_t data_;  // where the tensors begin
   uint64_t position_ = 0;
   ordered_json header_ = ordered_json::object();

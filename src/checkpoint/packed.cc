@@ -6,15 +6,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <charconv>
 #include <new>
 #include <utility>
 
 #include "base/blocked_layout.h"
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/split.h"
 #include "checkpoint/formats.h"
 
 namespace ctclip {
@@ -24,24 +24,15 @@ using namespace pack_format;
 
 constexpr int64_t kMostElements = int64_t{1} << 33;  // of a tensor that is only described
 
-/// Takes the text up to the next space.
-std::string word(std::string_view& text) {
-  const std::size_t end = std::min(text.find(' '), text.size());
-  std::string found(text.substr(0, end));
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return found;
-}
-
 /// "1024,512"; "" is a scalar. Nothing where it is no shape.
 std::optional<Shape> shape_of(std::string_view text) {
   Shape shape;
   while (!text.empty()) {
-    const std::size_t end = std::min(text.find(','), text.size());
+    const std::string_view part = take_until(text, ",");
     int64_t size = 0;
-    const auto [last, error] = std::from_chars(text.data(), text.data() + end, size);
-    if (error != std::errc() || last != text.data() + end) return {};
+    const auto [last, error] = std::from_chars(part.data(), part.data() + part.size(), size);
+    if (error != std::errc() || last != part.data() + part.size()) return {};
     shape.push_back(size);
-    text.remove_prefix(std::min(end + 1, text.size()));
   }
   const int64_t count = safe_element_count(shape);
   return count < 0 || count > kMostElements ? std::nullopt : std::optional(shape);
@@ -54,13 +45,12 @@ bool is_sha256(std::string_view text) {
 /// The whole file. One that is cut while it is mapped ends the process: packs are replaced under
 /// their name, never written to (docs/models.md).
 std::shared_ptr<const std::byte> map(const ModelFile& file) {
-  const int descriptor = ::open(file.path().c_str(), O_RDONLY | O_CLOEXEC);
+  const Descriptor descriptor(::open(file.path().c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status = {};
-  const bool same = descriptor >= 0 && ::fstat(descriptor, &status) == 0 &&
+  const bool same = descriptor.get() >= 0 && ::fstat(descriptor.get(), &status) == 0 &&
                     static_cast<uint64_t>(status.st_size) == file.size();
   void* memory =
-      same ? ::mmap(nullptr, file.size(), PROT_READ, MAP_SHARED, descriptor, 0) : MAP_FAILED;
-  if (descriptor >= 0) ::close(descriptor);
+      same ? ::mmap(nullptr, file.size(), PROT_READ, MAP_SHARED, descriptor.get(), 0) : MAP_FAILED;
   if (memory == MAP_FAILED) file.refuse("cannot be mapped, or changed while it was opened");
   return {static_cast<const std::byte*>(memory),
           [size = file.size(), memory](const std::byte*) { ::munmap(memory, size); }};
@@ -86,7 +76,7 @@ void PackedCheckpoint::read_facts() {
   std::map<std::string, std::string> facts;
   for (const std::string& line : file_->strings(kFacts)) {
     std::string_view rest = line;
-    const std::string key = word(rest);
+    const std::string key(take_until(rest, " "));
     facts[key] = std::string(rest);
   }
   if (facts["format"] != kVersion) {
@@ -103,8 +93,8 @@ void PackedCheckpoint::read_facts() {
 void PackedCheckpoint::read_sources() {
   for (const std::string& line : file_->strings(kSources)) {
     std::string_view rest = line;
-    std::string dtype = word(rest);
-    const auto shape = shape_of(word(rest));
+    std::string dtype(take_until(rest, " "));
+    const auto shape = shape_of(take_until(rest, " "));
     if (!shape || rest.empty() || file_->contains(std::string(rest)) ||
         !entries_.emplace(rest, Entry{*shape, std::move(dtype)}).second) {
       file_->file().refuse("describes the tensor '" + quotable(line) + "' wrongly");
@@ -201,10 +191,7 @@ std::shared_ptr<const Checkpoint> open_packed(std::shared_ptr<const StoredCheckp
 
 std::optional<PackFacts> pack_facts(const std::filesystem::path& path) {
   const auto file = std::make_shared<const ModelFile>(path);
-  std::array<std::byte, 9> head{};
-  if (file->size() < head.size()) return {};
-  file->read(0, head);
-  if (little_endian(std::span(head).subspan(4, 4)) != 0 || head[8] != std::byte{'{'}) return {};
+  if (!is_safetensors(*file)) return {};
   const auto opened = open_packed(open_safetensors(file));
   const auto* packed = dynamic_cast<const PackedCheckpoint*>(opened.get());
   return packed == nullptr ? std::nullopt : std::optional(packed->facts());

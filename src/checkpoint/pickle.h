@@ -66,6 +66,11 @@ class Document {
   std::string_view made_by(Ref ref) const;
   /// Argument of an object's call; nothing where there are fewer.
   std::optional<Ref> argument(Ref object, std::size_t index) const;
+  /// `items` where all of them are UTF-8 texts; nothing elsewhere, and where they take more than
+  /// the `left` bytes: one long text may be an item any number of times. Takes its bytes off
+  /// `left`.
+  std::optional<std::vector<std::string>> texts(const std::vector<Ref>& items,
+                                                uint64_t& left) const;
   /// "a list", "an object (argparse.Namespace)": for messages.
   std::string describe(Ref ref) const;
 

@@ -112,6 +112,19 @@ std::optional<Ref> Document::argument(Ref object, std::size_t index) const {
   return arguments[index];
 }
 
+std::optional<std::vector<std::string>> Document::texts(const std::vector<Ref>& items,
+                                                        uint64_t& left) const {
+  std::vector<std::string> result;
+  for (const Ref item : items) {
+    const std::string& text = values_[item].text;
+    const uint64_t size = sizeof(std::string) + text.size();
+    if (values_[item].kind != Kind::text || size > left || !is_utf8(text)) return std::nullopt;
+    left -= size;
+    result.push_back(text);
+  }
+  return result;
+}
+
 std::string Document::describe(Ref ref) const {
   std::string text(kind_name(values_[ref].kind));
   if (!made_by(ref).empty()) text += " (" + quotable(made_by(ref)) + ")";

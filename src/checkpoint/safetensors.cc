@@ -131,6 +131,13 @@ StringLists lists(const json& header) {
 
 }  // namespace
 
+bool is_safetensors(const ModelFile& file) {
+  std::array<std::byte, kLengthSize + 1> head{};
+  if (file.size() < head.size()) return false;
+  file.read(0, head);
+  return little_endian(std::span(head).subspan(4, 4)) == 0 && head.back() == std::byte{'{'};
+}
+
 std::shared_ptr<const StoredCheckpoint> open_safetensors(
     const std::shared_ptr<const ModelFile>& file) {
   uint64_t data = 0;

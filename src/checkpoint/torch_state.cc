@@ -152,16 +152,7 @@ std::optional<StateTensor> state_tensor(const Document& doc, Ref ref, const std:
 std::optional<std::vector<std::string>> strings(const Document& doc, Ref ref, uint64_t& left) {
   const Value& value = doc[ref];
   if (value.kind != Kind::list && value.kind != Kind::tuple) return std::nullopt;
-  std::vector<std::string> result;
-  for (const Ref item : value.items) {
-    const uint64_t size = sizeof(std::string) + doc[item].text.size();
-    if (doc[item].kind != Kind::text || size > left || !is_utf8(doc[item].text)) {
-      return std::nullopt;
-    }
-    left -= size;
-    result.push_back(doc[item].text);
-  }
-  return result;
+  return doc.texts(value.items, left);
 }
 
 Ref state_dict(const Document& doc, Ref root, const ModelFile& file) {

@@ -29,7 +29,7 @@ concept Plain = std::integral<T> || std::floating_point<T>;
 template <typename T, typename U>
 concept Like = std::same_as<std::remove_const_t<T>, U>;
 
-/// `value`: the last enumerator of an enumeration that is packed.
+/// `kValue`: the last enumerator of an enumeration that is packed.
 template <typename T>
 struct LastOf;
 

@@ -23,17 +23,11 @@
 namespace ctclip::isolation {
 namespace {
 
-/// A tensor over `bytes` of `file`, a page for the tensor's own before them; both mappings go with
-/// it. Throws std::bad_alloc.
+/// A tensor over `bytes` of `file`; the mapping goes with it. Throws std::bad_alloc.
 Tensor map(int file, Shape shape, std::size_t bytes, int flags) {
-  constexpr int kBoth = PROT_READ | PROT_WRITE;
-  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-  void* place =
-      mmap(nullptr, page + bytes, kBoth, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (place == MAP_FAILED) throw std::bad_alloc();
-  std::shared_ptr<void> owner(place, [=](void* mapped) { munmap(mapped, page + bytes); });
-  void* data = static_cast<std::byte*>(place) + page;
-  if (mmap(data, bytes, kBoth, flags | MAP_FIXED, file, 0) == MAP_FAILED) throw std::bad_alloc();
+  void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, file, 0);
+  if (data == MAP_FAILED) throw std::bad_alloc();
+  std::shared_ptr<void> owner(data, [bytes](void* mapped) { munmap(mapped, bytes); });
   return Tensor::over(std::move(shape), static_cast<float*>(data), std::move(owner));
 }
 

@@ -28,12 +28,10 @@ class Direct {
     const Memory::desc layout = plain.weights_desc();
     packed_ = weight.form(layout_text(layout, {0, 1, 2, 3}), layout.get_size(), [&](std::byte* to) {
       const SharedTensor values = weight.values();
-      const Memory given({weight.shape(), Memory::data_type::f32, Memory::format_tag::oihw},
-                         onednn_engine(), const_cast<float*>(values.data()));
-      const Memory packed(layout, onednn_engine(), to);
-      execute(dnnl::reorder(given, packed), {{DNNL_ARG_FROM, given}, {DNNL_ARG_TO, packed}});
+      pack_weights({weight.shape(), Memory::data_type::f32, Memory::format_tag::oihw},
+                   values.data(), layout, to);
     });
-    weight_ = Memory(layout, onednn_engine(), const_cast<std::byte*>(packed_.data.get()));
+    weight_ = view(layout, packed_.data.get());
     convolve_ = dnnl::convolution_forward(plain);
     convolve_and_add_ = dnnl::convolution_forward(make(stride, true));
   }
@@ -42,9 +40,6 @@ class Direct {
     if (residual != nullptr && residual != y) {
       std::copy_n(residual, target_.get_size() / sizeof(float), y);
     }
-    const auto view = [](const Memory::desc& desc, const float* data) {
-      return Memory(desc, onednn_engine(), const_cast<float*>(data));  // oneDNN's type has no const
-    };
     execute(residual == nullptr ? convolve_ : convolve_and_add_,
             {{DNNL_ARG_SRC, view(source_, x)},
              {DNNL_ARG_WEIGHTS, weight_},

@@ -19,11 +19,6 @@ Memory::desc row_major(int64_t rows, int64_t columns, Type type = Type::f32) {
   return {{rows, columns}, type, Memory::format_tag::ab};
 }
 
-// Memory that views the caller's buffer; oneDNN's type has no const, and sources are only read.
-Memory view(const Memory::desc& desc, const void* data) {
-  return {desc, onednn_engine(), const_cast<void*>(data)};
-}
-
 // This thread's memory for `floats` values of at most a float's size, whatever it held before.
 float* thread_input(int64_t floats) {
   thread_local Tensor input;
@@ -85,9 +80,7 @@ Linear::Linear(const LazyTensor& weight, const Tensor& bias, const Engine& engin
   // The layout calls the inputs axis 0, the weight calls them axis 1.
   impl_->packed = weight.form(layout_text(layout, {1, 0}), layout.get_size(), [&](std::byte* to) {
     const SharedTensor values = weight.values();
-    const Memory plain = view({{in_, out_}, Type::f32, Memory::format_tag::ba}, values.data());
-    const Memory packed(layout, onednn_engine(), to);
-    execute(dnnl::reorder(plain, packed), {{DNNL_ARG_FROM, plain}, {DNNL_ARG_TO, packed}});
+    pack_weights({{in_, out_}, Type::f32, Memory::format_tag::ba}, values.data(), layout, to);
   });
   impl_->weight = view(layout, impl_->packed.data.get());
 }

@@ -1,6 +1,5 @@
 #include "nn/onednn.h"
 
-#include <fmt/format.h>
 #include <omp.h>
 
 #include "base/blocked_layout.h"
@@ -41,6 +40,10 @@ dnnl::stream& onednn_stream() {
   return stream;
 }
 
+dnnl::memory view(const dnnl::memory::desc& desc, const void* data) {
+  return {desc, onednn_engine(), const_cast<void*>(data)};
+}
+
 void execute(const dnnl::primitive& primitive,
              const std::unordered_map<int, dnnl::memory>& arguments) {
   dnnl::stream& stream = onednn_stream();
@@ -79,27 +82,11 @@ std::string layout_text(const dnnl::memory::desc& desc, const std::vector<std::s
   return layout.text();
 }
 
-std::string layouts_are_for() {
-  const dnnl_version_t& version = *dnnl_version();
-  const auto name = [] {
-    switch (dnnl::get_effective_cpu_isa()) {
-      case dnnl::cpu_isa::avx512_core_amx:
-        return "AVX-512 with AMX";
-      case dnnl::cpu_isa::avx512_core_bf16:
-        return "AVX-512 with BF16";
-      case dnnl::cpu_isa::avx512_core_vnni:
-        return "AVX-512 with VNNI";
-      case dnnl::cpu_isa::avx512_core:
-        return "AVX-512";
-      case dnnl::cpu_isa::avx2_vnni:
-        return "AVX2 with VNNI";
-      case dnnl::cpu_isa::avx2:
-        return "AVX2";
-      default:
-        return "another instruction set";
-    }
-  };
-  return fmt::format("{}, oneDNN {}.{}.{}", name(), version.major, version.minor, version.patch);
+void pack_weights(const dnnl::memory::desc& given, const float* from,
+                  const dnnl::memory::desc& layout, std::byte* to) {
+  const dnnl::memory plain = view(given, from);
+  const dnnl::memory packed = view(layout, to);
+  execute(dnnl::reorder(plain, packed), {{DNNL_ARG_FROM, plain}, {DNNL_ARG_TO, packed}});
 }
 
 namespace {

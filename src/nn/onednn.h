@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <dnnl.hpp>
 #include <string>
 #include <vector>
@@ -12,6 +13,10 @@ namespace ctclip::nn {
 const dnnl::engine& onednn_engine();
 dnnl::stream& onednn_stream();
 
+/// Memory that views the caller's buffer. oneDNN's type has no const; what is a source is only
+/// read.
+dnnl::memory view(const dnnl::memory::desc& desc, const void* data);
+
 /// Runs the primitive on this thread, with this thread's scratch memory: a primitive may be made on
 /// one thread and run on any, several at once. Primitives come from the functions below, which ask
 /// for scratch memory of the caller; a reorder needs none.
@@ -21,8 +26,9 @@ void execute(const dnnl::primitive& primitive,
 /// The layout of weights as a text by which a packed form is found again (base/blocked_layout.h),
 /// its axes in another order: `axes[i]` is what the description calls axis i.
 std::string layout_text(const dnnl::memory::desc& desc, const std::vector<std::size_t>& axes);
-/// The instruction set and the library that layouts are chosen for: "AVX-512, oneDNN 2.6.0".
-std::string layouts_are_for();
+/// Weights that lie as `given` says, as `layout` wants them: fills its get_size() bytes.
+void pack_weights(const dnnl::memory::desc& given, const float* from,
+                  const dnnl::memory::desc& layout, std::byte* to);
 
 /// c = a b with matrices described by type and strides; what differs in oneDNN 3 stands behind
 /// these.

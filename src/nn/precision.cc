@@ -5,7 +5,6 @@
 #include <dnnl.hpp>
 
 #include "base/error.h"
-#include "nn/onednn.h"
 
 namespace ctclip::nn {
 
@@ -38,6 +37,27 @@ std::string_view precision_name(Precision precision) {
   return precision == Precision::bf16 ? "bf16" : "f32";
 }
 
-std::string packing_machine() { return layouts_are_for(); }
+std::string packing_machine() {
+  const dnnl_version_t& version = *dnnl_version();
+  const auto name = [] {
+    switch (dnnl::get_effective_cpu_isa()) {
+      case dnnl::cpu_isa::avx512_core_amx:
+        return "AVX-512 with AMX";
+      case dnnl::cpu_isa::avx512_core_bf16:
+        return "AVX-512 with BF16";
+      case dnnl::cpu_isa::avx512_core_vnni:
+        return "AVX-512 with VNNI";
+      case dnnl::cpu_isa::avx512_core:
+        return "AVX-512";
+      case dnnl::cpu_isa::avx2_vnni:
+        return "AVX2 with VNNI";
+      case dnnl::cpu_isa::avx2:
+        return "AVX2";
+      default:
+        return "another instruction set";
+    }
+  };
+  return fmt::format("{}, oneDNN {}.{}.{}", name(), version.major, version.minor, version.patch);
+}
 
 }  // namespace ctclip::nn

@@ -16,7 +16,8 @@ bool multiplies_bf16();
 Precision choose_precision(std::string_view name);
 std::string_view precision_name(Precision precision);
 
-/// What the layouts of packed weights are chosen for here: "AVX-512 with BF16, oneDNN 2.6.0".
+/// The instruction set and the library that the layouts of packed weights are chosen for here:
+/// "AVX-512 with BF16, oneDNN 2.6.0".
 std::string packing_machine();
 
 }  // namespace ctclip::nn

@@ -4,12 +4,11 @@
 
 namespace ctclip::nn {
 
-/// The three steps of Winograd's convolution (Lavin & Gray, arXiv:1509.09308), float32,
-/// single-threaded, chosen at run time for the processor. Channels are innermost and a multiple of
-/// 16. They never validate.
+// The three steps of Winograd's convolution (Lavin & Gray, arXiv:1509.09308), float32,
+// single-threaded, chosen at run time for the processor. Channels are innermost and a multiple of
+// 16. They never validate.
 
-/// One image for Winograd's convolution (Lavin & Gray, arXiv:1509.09308): 3x3, padding 1, output
-/// tiles of side 2 or 4, so input tiles of side 4 or 6.
+/// One image: 3x3, padding 1, output tiles of side 2 or 4, so input tiles of side 4 or 6.
 struct TileGrid {
   int64_t height, width;  ///< of the image
   int64_t side;           ///< of an output tile: 2 or 4

@@ -88,6 +88,15 @@ AnomalyOptions read_anomaly(const json& node) {
   return options;
 }
 
+ordered_json geometry_text(const Geometry3d& geometry) {
+  const auto& vit = geometry.vit;
+  return {{"spacing_mm", geometry.spacing},
+          {"frames", vit.frames},
+          {"height", vit.height},
+          {"width", vit.width},
+          {"patch", {{"temporal", vit.patch_frames}, {"spatial", vit.patch}}}};
+}
+
 ordered_json anomaly_text(const AnomalyOptions& options) {
   return {{"image_size", options.image_size},
           {"classifier_head_channels", options.classifier_head_size},
@@ -219,13 +228,7 @@ void require_files(const Bundle& bundle, const fs::path& folder) {
 }
 
 std::string configuration_text(const Bundle& bundle) {
-  const auto& vit = bundle.geometry.vit;
-  const ordered_json node = {{"spacing_mm", bundle.geometry.spacing},
-                             {"frames", vit.frames},
-                             {"height", vit.height},
-                             {"width", vit.width},
-                             {"patch", {{"temporal", vit.patch_frames}, {"spatial", vit.patch}}}};
-  ordered_json all({{"geometry", node},
+  ordered_json all({{"geometry", geometry_text(bundle.geometry)},
                     {"heads", bundle.text_heads},
                     {"prompts", bundle.prompts},
                     {"groups", bundle.groups},
@@ -273,23 +276,17 @@ Bundle open_bundle(const fs::path& folder) {
 void write_bundle(const Bundle& bundle, const fs::path& folder) {
   ordered_json files;
   for (const auto& [role, file] : bundle.files) {
-    files[std::string(role_name(role))] = {{"path", fs::relative(file.path, folder).string()}};
     ordered_json& node = files[std::string(role_name(role))];
+    node["path"] = fs::relative(file.path, folder).string();
     if (!file.sha256.empty()) node["sha256"] = file.sha256;
     if (!file.packed_sha256.empty()) node["packed_sha256"] = file.packed_sha256;
   }
-  const auto& vit = bundle.geometry.vit;
   ordered_json root = {{"name", bundle.name},
                        {"provenance", bundle.provenance},
                        {"licence", bundle.licence},
                        {"clinical", bundle.clinical},
                        {"files", files},
-                       {"geometry",
-                        {{"spacing_mm", bundle.geometry.spacing},
-                         {"frames", vit.frames},
-                         {"height", vit.height},
-                         {"width", vit.width},
-                         {"patch", {{"temporal", vit.patch_frames}, {"spatial", vit.patch}}}}},
+                       {"geometry", geometry_text(bundle.geometry)},
                        {"text_encoder", {{"heads", bundle.text_heads}}},
                        {"prompts", bundle.prompts},
                        {"groups", bundle.groups},
@@ -314,16 +311,20 @@ std::string sha256_of(const fs::path& file) {
   return hash.hex();
 }
 
+std::string source_sha256(const BundleFile& file) {
+  const auto pack = pack_facts(file.path);
+  std::string found = pack ? pack->source_sha256 : sha256_of(file.path);
+  if (!file.sha256.empty() && file.sha256 != found) {
+    refuse(file.path, fmt::format("expected {}SHA-256 {}, found {}",
+                                  pack ? "a pack of the file with " : "", file.sha256, found));
+  }
+  return found;
+}
+
 std::string bundle_hash(const Bundle& bundle) {
   Sha256 all;
   for (const auto& [role, file] : bundle.files) {
-    const auto pack = pack_facts(file.path);
-    const std::string found = pack ? pack->source_sha256 : sha256_of(file.path);
-    if (!file.sha256.empty() && file.sha256 != found) {
-      refuse(file.path, fmt::format("expected {}SHA-256 {}, found {}",
-                                    pack ? "a pack of the file with " : "", file.sha256, found));
-    }
-    all.add(fmt::format("{} {}\n", role_name(role), found));
+    all.add(fmt::format("{} {}\n", role_name(role), source_sha256(file)));
   }
   all.add(configuration_text(bundle));
   return all.hex();

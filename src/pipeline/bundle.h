@@ -56,9 +56,12 @@ void write_bundle(const Bundle& bundle, const std::filesystem::path& folder);
 /// Lower-case hexadecimal SHA-256 of a file. Throws Error{bad_model} where it cannot be read.
 std::string sha256_of(const std::filesystem::path& file);
 
-/// Hash of the whole: of each file's role and SHA-256 and of the configuration; for a pack, the
-/// SHA-256 of the file it was made from, as the pack tells: answers are the same. Throws
-/// Error{bad_model} where a file's hash is not what bundle.json says: both hashes.
+/// SHA-256 of a file of a bundle; for a pack, of the file it was made from, as the pack tells.
+/// Throws Error{bad_model} where it is not what bundle.json says: both hashes.
+std::string source_sha256(const BundleFile& file);
+
+/// Hash of the whole: of each file's role and source_sha256, which throws, and of the
+/// configuration. A pack changes nothing of it: answers are the same.
 std::string bundle_hash(const Bundle& bundle);
 
 /// Reads every pack to its end. Throws Error{bad_model} where one is not what bundle.json says.

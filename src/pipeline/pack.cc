@@ -77,15 +77,15 @@ bool has_precisions(Role role) { return role == Role::ctclip || role == Role::su
 
 BundleFile pack_file(const Bundle& bundle, Role role, const fs::path& folder,
                      const std::vector<nn::Precision>& precisions, ThreadPool& pool) {
-  const fs::path& source = bundle.files.at(role).path;
-  if (pack_facts(source)) {
-    throw Error(Code::bad_model, source.string() +
+  const BundleFile& source = bundle.files.at(role);
+  if (pack_facts(source.path)) {
+    throw Error(Code::bad_model, source.path.string() +
                                      ": is a pack already; expected the checkpoint "
                                      "that it was made from");
   }
-  BundleFile packed{folder / fmt::format("{}.pack", role_name(role)), sha256_of(source)};
+  BundleFile packed{folder / fmt::format("{}.pack", role_name(role)), source_sha256(source)};
   const auto recorder = std::make_shared<PackRecorder>(
-      Checkpoint::open(source), packed.path,
+      Checkpoint::open(source.path), packed.path,
       PackFacts{packed.sha256, nn::packing_machine(), CTCLIP_VERSION});
   for (const nn::Precision precision : precisions) {
     if (precision != nn::Precision::f32 && !has_precisions(role)) continue;
@@ -97,15 +97,9 @@ BundleFile pack_file(const Bundle& bundle, Role role, const fs::path& folder,
 }
 
 BundleFile copy_file(const BundleFile& file, const fs::path& folder) {
-  BundleFile copy{folder / file.path.filename(), sha256_of(file.path)};
+  BundleFile copy{folder / file.path.filename(), source_sha256(file)};
   fs::copy_file(file.path, copy.path);
   return copy;
-}
-
-void refuse_another(const BundleFile& file, const BundleFile& packed) {
-  if (file.sha256.empty() || file.sha256 == packed.sha256) return;
-  throw Error(Code::bad_model, fmt::format("{}: expected SHA-256 {}, found {}", file.path.string(),
-                                           file.sha256, packed.sha256));
 }
 
 }  // namespace
@@ -118,10 +112,8 @@ void pack_bundle(const Bundle& bundle, const fs::path& out,
   for (auto& [role, file] : packed.files) {
     tell(role);
     const bool plain = role == Role::vocabulary || role == Role::fusion;
-    BundleFile made = plain ? copy_file(file, folder.part())
-                            : pack_file(bundle, role, folder.part(), precisions, pool);
-    refuse_another(file, made);
-    file = std::move(made);
+    file = plain ? copy_file(file, folder.part())
+                 : pack_file(bundle, role, folder.part(), precisions, pool);
   }
   write_bundle(packed, folder.part());
   folder.keep();

@@ -2,7 +2,6 @@
 
 #include <filesystem>
 #include <functional>
-#include <string_view>
 #include <vector>
 
 #include "base/parallel.h"

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
-#include <openssl/sha.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,8 +14,10 @@
 #include <optional>
 #include <sstream>
 
+#include "base/descriptor.h"
 #include "base/error.h"
-#include "server/spool.h"
+#include "base/hex.h"
+#include "base/sha256.h"
 #include "server/text.h"
 
 namespace ctclip {
@@ -32,12 +33,6 @@ constexpr off_t kLargestFile = 1 << 20;
   throw Error(Code::usage, fmt::format("file of API keys {}: {}", file.string(), why));
 }
 [[noreturn]] void fail_with_errno(const fs::path& file) { fail(file, std::strerror(errno)); }
-
-std::string hex(const uint8_t* bytes, std::size_t count) {
-  std::string text;
-  for (std::size_t i = 0; i < count; ++i) text += fmt::format("{:02x}", bytes[i]);
-  return text;
-}
 
 int digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -55,13 +50,6 @@ std::optional<KeyHash> parse_hash(std::string_view text) {
     hash[i] = static_cast<uint8_t>(high * 16 + low);
   }
   return hash;
-}
-
-bool is_id(std::string_view id) {
-  const auto allowed = [](char c) {
-    return is_alphanumeric(c) || c == '.' || c == '_' || c == '-';
-  };
-  return !id.empty() && id.size() <= 64 && std::ranges::all_of(id, allowed);
 }
 
 void require_private(const fs::path& file, const struct stat& state) {
@@ -100,7 +88,7 @@ std::optional<ApiKey> parse_line(const fs::path& file, int number, const std::st
   if (id.empty()) return std::nullopt;
   const auto parsed = parse_hash(hash);
   // Not what the line says: that may be a key which was put here by mistake.
-  if (!is_id(id) || !parsed || !more.empty()) {
+  if (!is_plain_name(id) || !parsed || !more.empty()) {
     fail(file, fmt::format("line {}: expected ID SCOPES sha256:HEX", number));
   }
   return ApiKey{id, Scopes::parse(scopes), *parsed};
@@ -158,7 +146,7 @@ std::string new_key() {
   if (RAND_bytes(secret.data(), static_cast<int>(secret.size())) != 1) {
     throw Error(Code::internal, "The system has no random numbers.");
   }
-  std::string key = std::string(kPrefix) + hex(secret.data(), secret.size());
+  std::string key = std::string(kPrefix) + hex(secret);
   OPENSSL_cleanse(secret.data(), secret.size());
   return key;
 }
@@ -166,9 +154,9 @@ std::string new_key() {
 }  // namespace
 
 KeyHash hash_of(std::string_view key) {
-  KeyHash hash{};
-  SHA256(reinterpret_cast<const uint8_t*>(key.data()), key.size(), hash.data());
-  return hash;
+  Sha256 hash;
+  hash.add(key);
+  return hash.digest();
 }
 
 std::vector<ApiKey> read_keys(const fs::path& file) {
@@ -178,7 +166,7 @@ std::vector<ApiKey> read_keys(const fs::path& file) {
 }
 
 std::string add_key(const fs::path& file, const std::string& id, Scopes scopes) {
-  if (!is_id(id)) {
+  if (!is_plain_name(id)) {
     throw Error(Code::usage,
                 "id of an API key: expected 1 to 64 of A-Z, a-z, 0-9, '.', '_' and "
                 "'-', found " +
@@ -194,8 +182,7 @@ std::string add_key(const fs::path& file, const std::string& id, Scopes scopes) 
   std::string key = new_key();
   const KeyHash hash = hash_of(key);
   if (!text.empty() && text.back() != '\n') text += '\n';
-  text +=
-      fmt::format("{} {} {}{}\n", id, scopes.text(), kHashPrefix, hex(hash.data(), hash.size()));
+  text += fmt::format("{} {} {}{}\n", id, scopes.text(), kHashPrefix, hex(hash));
   replace(file, text, held ? &held->second : nullptr);
   return key;
 }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <optional>
 
+#include "base/split.h"
 #include "server/text.h"
 
 namespace ctclip {
@@ -67,9 +68,7 @@ Language preferred_language(std::string_view accept_language) {
   Wish english{tag_of(Language::english), {}, {}}, russian{tag_of(Language::russian), {}, {}};
   std::optional<int> any;
   for (std::size_t i = 0; i < kMostElements && !accept_language.empty(); ++i) {
-    const std::size_t comma = std::min(accept_language.find(','), accept_language.size());
-    const Element element = parse_element(accept_language.substr(0, comma));
-    accept_language.remove_prefix(std::min(comma + 1, accept_language.size()));
+    const Element element = parse_element(take_until(accept_language, ","));
     if (element.range == "*") any = element.quality;
     note(english, element, i);
     note(russian, element, i);

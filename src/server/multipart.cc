@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/split.h"
 #include "server/text.h"
 
 namespace ctclip {
@@ -91,9 +92,7 @@ void require_plain_encoding(std::string_view value) {
 FormPart read_headers(std::string_view block) {
   std::optional<FormPart> part;
   while (!block.empty()) {
-    const std::size_t end = std::min(block.find("\r\n"), block.size());
-    const std::string_view line = block.substr(0, end);
-    block.remove_prefix(std::min(end + 2, block.size()));
+    const std::string_view line = take_until(block, "\r\n");
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos) refuse("a part's header line has no colon");
     const std::string name = lower(trim(line.substr(0, colon)));

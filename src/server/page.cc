@@ -1,10 +1,11 @@
 #include "server/page.h"
 
 #include <openssl/evp.h>
-#include <openssl/sha.h>
 
 #include <array>
 #include <string_view>
+
+#include "base/sha256.h"
 
 namespace ctclip {
 namespace {
@@ -105,10 +106,11 @@ form.addEventListener("submit", async event => {
 )js";
 
 std::string base64_of_sha256(std::string_view text) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> hash{};
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), hash.data());
-  std::array<unsigned char, 4 * (SHA256_DIGEST_LENGTH / 3 + 1) + 1> encoded{};
-  const int size = EVP_EncodeBlock(encoded.data(), hash.data(), static_cast<int>(hash.size()));
+  Sha256 hash;
+  hash.add(text);
+  const Sha256::Digest digest = hash.digest();
+  std::array<unsigned char, 4 * (digest.size() / 3 + 1) + 1> encoded{};
+  const int size = EVP_EncodeBlock(encoded.data(), digest.data(), static_cast<int>(digest.size()));
   return {reinterpret_cast<const char*>(encoded.data()), static_cast<std::size_t>(size)};
 }
 

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "base/split.h"
 #include "server/text.h"
 
 namespace ctclip {
@@ -87,13 +88,10 @@ void refuse_parameter(const std::string& name, const std::string& expected,
 std::vector<std::pair<std::string, std::string>> query_pairs(std::string_view query) {
   std::vector<std::pair<std::string, std::string>> pairs;
   while (!query.empty()) {
-    const std::size_t end = std::min(query.find('&'), query.size());
-    const std::string_view pair = query.substr(0, end);
-    query.remove_prefix(std::min(end + 1, query.size()));
+    std::string_view pair = take_until(query, "&");
     if (pair.empty()) continue;
-    const std::size_t equals = std::min(pair.find('='), pair.size());
-    pairs.emplace_back(percent_decoded(pair.substr(0, equals)),
-                       percent_decoded(pair.substr(std::min(equals + 1, pair.size()))));
+    std::string name = percent_decoded(take_until(pair, "="));
+    pairs.emplace_back(std::move(name), percent_decoded(pair));
   }
   return pairs;
 }

@@ -1,9 +1,19 @@
 #include "server/text.h"
 
+#include <algorithm>
+
 namespace ctclip {
 
 bool is_alphanumeric(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+bool is_plain_name(std::string_view text) {
+  constexpr std::size_t kLongest = 64;  // a UUID has 36, a trace of W3C 55
+  const auto may_stand = [](char c) {
+    return is_alphanumeric(c) || c == '.' || c == '_' || c == '-';
+  };
+  return !text.empty() && text.size() <= kLongest && std::ranges::all_of(text, may_stand);
 }
 
 std::string_view trim(std::string_view text) {

@@ -39,7 +39,7 @@ bool has_no_length(uint32_t marker) { return marker == 0x01 || (marker >= 0xD0 &
 
 std::optional<CodestreamHeader> read_jpeg_header(std::span<const std::byte> bytes) {
   const auto u8 = [&](std::size_t at) { return static_cast<uint32_t>(bytes[at]); };
-  const auto u16 = [&](std::size_t at) { return u8(at) << 8 | u8(at + 1); };
+  const auto u16 = [&](std::size_t at) { return static_cast<uint32_t>(big_endian(bytes, at, 2)); };
   std::size_t at = 0;
   while (at + 4 <= bytes.size()) {
     const uint32_t marker = u8(at + 1);

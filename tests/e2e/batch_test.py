@@ -8,7 +8,6 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,19 +17,13 @@ import openpyxl
 import pandas
 
 import batch_studies
-from service import ROOT, Service
+from service import ROOT, Service, free_port
 
 MODELS = ROOT / "tests" / "data" / "tiny"
 COLUMNS = ["path_to_study", "study_uid", "series_uid", "probability_of_pathology", "pathology",
            "processing_status", "time_of_processing", "most_dangerous_pathology_type", "error"]
 NUMBERS = ["probability_of_pathology", "pathology", "time_of_processing"]
 GOOD, SEEDS = 190, (1, 2, 3)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def rows_in(journal):

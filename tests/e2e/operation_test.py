@@ -17,7 +17,7 @@ import time
 import requests
 
 import exposition
-from service import ROOT, Service
+from service import ROOT, Service, free_port
 
 MODELS = ROOT / "tests/data/tiny"
 TIMEOUT = 300
@@ -195,12 +195,6 @@ def check_ready(ctclip):
              "a full disk's reason")
     service.stop()
     assert answer.status_code == 503 and answer.json()["reason"] in ("starting", "disk_full"), answer.text
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def answered_in_the_end(url, study):

@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -27,6 +28,13 @@ def real_study(name="chest_nlst_jpegls.zip"):
         return study
     print(f"the real studies are not here: {study}")
     sys.exit(1 if os.environ.get("CI") == "true" else SKIPPED)
+
+
+def free_port():
+    """For a service whose next run must be found where this one was."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def default_models():

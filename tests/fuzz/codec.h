@@ -8,6 +8,7 @@
 
 #include "fuzz/fuzz.h"
 #include "study/codecs.h"
+#include "study/codestream.h"
 
 namespace ctclip::fuzz {
 
@@ -60,6 +61,12 @@ void decode_codestream(std::span<const uint8_t> input, std::span<const std::stri
         cell.bits_stored >= 1 && cell.high_bit < 16 && cell.high_bit + 1 >= cell.bits_stored;
     if (raw.cells.size() != pixels || !sane) std::abort();
   });
+}
+
+/// Size that JPEG and JPEG-LS say in their start of frame.
+inline Size jpeg_size(std::span<const std::byte> bytes) {
+  const auto header = read_jpeg_header(bytes);
+  return header ? Size{header->rows, header->columns} : Size{};
 }
 
 /// Size of a JPEG 2000 codestream by its SIZ segment (ITU-T T.800 A.5.1), which comes first.

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 
 namespace ctclip::fuzz {
@@ -21,18 +22,17 @@ class MemoryFile {
   explicit MemoryFile(std::span<const uint8_t> bytes)
       : descriptor_(memfd_create("fuzz", MFD_CLOEXEC)) {
     while (!bytes.empty()) {
-      const ssize_t written = write(descriptor_, bytes.data(), bytes.size());
+      const ssize_t written = write(descriptor_.get(), bytes.data(), bytes.size());
       if (written <= 0) std::abort();  // the machine's fault, not the input's
       bytes = bytes.subspan(static_cast<std::size_t>(written));
     }
   }
-  ~MemoryFile() { close(descriptor_); }
-  MemoryFile(const MemoryFile&) = delete;
-  MemoryFile& operator=(const MemoryFile&) = delete;
-  std::filesystem::path path() const { return "/proc/self/fd/" + std::to_string(descriptor_); }
+  std::filesystem::path path() const {
+    return "/proc/self/fd/" + std::to_string(descriptor_.get());
+  }
 
  private:
-  int descriptor_;
+  Descriptor descriptor_;
 };
 
 inline std::string_view as_text(std::span<const uint8_t> bytes) {
