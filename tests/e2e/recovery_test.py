@@ -10,7 +10,7 @@ import time
 
 import requests
 
-from studies import ask, bench, ended, send, submit, until
+from studies import ask, bench, ended, send, send_and_forget, submit, until
 
 TRIES = 20  # a stage may be over before the signal comes
 
@@ -31,16 +31,15 @@ def check_answered_once(one, studies, url):
 
 
 def kill_queued(one):
-    """Before the models are there nothing is begun: all that was accepted waits."""
-    service = one.started("--jobs", "1")
-    studies = [submit(service.url, one.variant(number)) for number in range(4)]
-    service.kill()
-    waiting = [study for study in studies if state_of(one, study)["state"] == "queued"]
-    assert waiting, "none waited"
+    service = one.started()
+    with one.held(service):
+        studies = [submit(service.url, one.variant(number)) for number in range(4)]
+        service.kill()
+    assert [state_of(one, study)["state"] for study in studies] == ["queued"] * 4
     with one.service() as service:
         check_answered_once(one, studies, service.url)
         order = [row[0] for row in one.rows("SELECT study FROM audit WHERE event = 'started' ORDER BY number")]
-    assert [study for study in order if study in waiting] == waiting, "not in the order of acceptance"
+    assert [study for study in order if study in studies] == studies, "not in the order of acceptance"
 
 
 def kill_in(one, stages, number):
@@ -115,8 +114,9 @@ def restore_upload(one, study):
 def lost_uploads(one):
     """An upload that the disk lost is said to be lost; one that nobody knows is removed."""
     service = one.started()
-    studies = [submit(service.url, one.variant(50 + number)) for number in range(3)]
-    service.kill()
+    with one.held(service):
+        studies = [submit(service.url, one.variant(50 + number)) for number in range(3)]
+        service.kill()
     lost = studies[2]
     (one.state / "uploads" / f"ctclip-{lost}.upload").write_bytes(b"half of it")
     (one.state / "uploads" / f"ctclip-{'a' * 32}.upload").write_bytes(b"nobody's")
@@ -129,16 +129,12 @@ def lost_uploads(one):
 def clients_that_wait(one):
     """A /predict ends with its connection: after a crash nobody waits for its answer."""
     service = one.started()
-    def wait():
-        try:
-            send(service.url, one.variant(60), path="/predict", key="again")
-        except requests.RequestException:
-            pass
-    client = threading.Thread(target=wait)
-    client.start()
-    until("it is accepted", lambda: one.rows("SELECT 1 FROM studies WHERE attached AND state <> 'done'"))
-    service.kill()
-    client.join()
+    with one.held(service):
+        client = threading.Thread(target=send_and_forget, args=(service.url, one.variant(60), "again"))
+        client.start()
+        until("it is accepted", lambda: one.rows("SELECT 1 FROM studies WHERE attached AND state = 'queued'"))
+        service.kill()
+        client.join()
     with one.service() as service:
         assert not one.rows("SELECT 1 FROM studies WHERE state IN ('queued', 'running')")
         assert send(service.url, one.variant(60), path="/predict", key="again").status_code == 200

@@ -2,14 +2,18 @@
 
 import contextlib
 import json
+import os
 import pathlib
+import signal
 import sqlite3
 import subprocess
 import tempfile
+import threading
 import time
 
 import requests
 
+from readers import await_reader, write_large_study
 from service import ROOT, Service
 
 MODELS = ROOT / "tests/data/tiny"
@@ -24,6 +28,7 @@ class Bench:
         self.ctclip, self.folder = ctclip, pathlib.Path(folder)
         self.state = self.folder / "state"
         self.study = self.folder / "study.zip"
+        self._large = self.folder / "large.nii.gz"
         subprocess.run([ctclip, "phantom", self.study, "--matrix", "128", "--thickness", "3", "--kernel", "soft"],
                        check=True, capture_output=True)
 
@@ -34,8 +39,14 @@ class Bench:
         data[-2:] = len(note).to_bytes(2, "little")
         return bytes(data) + note
 
+    def large(self):
+        """A study whose reader is met at work; nobody's chest."""
+        if not self._large.exists():
+            write_large_study(self._large)
+        return self._large.read_bytes()
+
     def command(self, *options):
-        return [self.ctclip, "serve", "--models", MODELS, "--port", "0", "--threads", "1", "--state", self.state,
+        return [self.ctclip, "serve", "--models", MODELS, "--port", "0", "--threads", "1", "--jobs", "1", "--state", self.state,
                 "--queue", "100", *map(str, options)]
 
     def service(self, *options):
@@ -65,6 +76,25 @@ class Bench:
             finally:
                 database.execute("ROLLBACK")
 
+    @contextlib.contextmanager
+    def held(self, service):
+        """Whatever comes waits behind two studies whose readers are stopped: one for the only job, one read ahead."""
+        clients, readers = [], []
+        for _ in range(2):
+            client = threading.Thread(target=send_and_forget, args=(service.url, self.large()), daemon=True)
+            client.start()
+            clients.append(client)
+            readers.append(await_reader(service.pid, sealed=True, but=readers))
+            os.kill(readers[-1], signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for reader in readers:
+                with contextlib.suppress(ProcessLookupError):  # it went with its service
+                    os.kill(reader, signal.SIGKILL)
+            for client in clients:
+                client.join(SECONDS)
+
 
 @contextlib.contextmanager
 def bench(ctclip):
@@ -76,6 +106,12 @@ def send(url, data, path="/v1/studies", key=None, **query):
     headers = {"Idempotency-Key": key} if key else {}
     return requests.post(url + path, files={"file": ("Ivanov.zip", data)}, params=query, headers=headers,
                          timeout=SECONDS)
+
+
+def send_and_forget(url, data, key=None):
+    """A client that waits for its answer, and takes it that the service goes away."""
+    with contextlib.suppress(requests.RequestException):
+        send(url, data, path="/predict", key=key)
 
 
 def submit(url, data, **query):
@@ -112,6 +148,6 @@ def events(url, study):
     """The data of its event stream, from now to its end."""
     with requests.get(f"{url}/v1/studies/{study}/events", stream=True, timeout=SECONDS) as answer:
         assert answer.status_code == 200 and answer.headers["Content-Type"].startswith("text/event-stream")
-        for line in answer.iter_lines(decode_unicode=True):
+        for line in answer.iter_lines(chunk_size=1, decode_unicode=True):
             if line.startswith("data: "):
                 yield json.loads(line.removeprefix("data: "))
