@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <memory>
@@ -17,6 +18,7 @@
 #include "batch/run.h"
 #include "batch/service.h"
 #include "fusion/names.h"
+#include "isolation/isolated_loader.h"
 #include "nn/precision.h"
 #include "pipeline/load.h"
 
@@ -25,6 +27,9 @@ namespace {
 
 /// Studies that are read and prepared in this process while others compute.
 constexpr int kReadAhead = 1;
+/// A study whose time is over is `timeout`, also where it was being read: the reader's own limit is
+/// later.
+constexpr std::chrono::seconds kAfterTimeout{10};
 
 struct BatchCommand {
   batch::BatchOptions run;
@@ -64,9 +69,12 @@ batch::MakeBackend open_backend(const BatchCommand& command) {
     fmt::print(stderr, "Service: {}\n", batch::shown_url(command.service.url));
     return [&command] { return batch::make_service(command.service); };
   }
-  auto analyser =
-      load_analyser(models_folder(command.model), command.model.threads,
-                    nn::choose_precision(command.model.precision), command.run.jobs - kReadAhead);
+  isolation::LoaderOptions reading;
+  reading.threads = command.model.threads;
+  reading.time = command.service.timeout + kAfterTimeout;
+  auto analyser = load_analyser(models_folder(command.model), command.model.threads,
+                                nn::choose_precision(command.model.precision),
+                                command.run.jobs - kReadAhead, isolation::IsolatedLoader(reading));
   const batch::InProcessOptions options{command.service.timeout, command.run.threshold,
                                         command.run.any_anatomy};
   return [analyser, options] { return batch::make_in_process(analyser, options); };

@@ -24,7 +24,7 @@ constexpr std::array<std::string_view, 3> kStages = {"scan", "decode", "lungs"};
 
 [[noreturn]] void out_of_memory() {
   throw Error(Code::read_out_of_memory,
-              "Reading the study takes more memory than the service gives a study.");
+              "Reading the study takes more memory than a study is given.");
 }
 
 /// A reader may refuse a study; it has no say in what the service itself is doing.
@@ -105,10 +105,10 @@ Frame Conversation::next(Watch& watch) {
   for (;;) {
     watch.check();
     if (std::chrono::steady_clock::now() >= deadline_) {
-      throw Error(Code::read_timeout,
-                  fmt::format("Reading the study takes longer than the {:g} s that the service "
-                              "gives a study.",
-                              std::chrono::duration<double>(time_).count()));
+      throw Error(
+          Code::read_timeout,
+          fmt::format("Reading the study takes longer than the {:g} s that a study is given.",
+                      std::chrono::duration<double>(time_).count()));
     }
     try {
       const Inbox::State state = inbox_.wait(kLook, frame);
@@ -151,7 +151,7 @@ void Conversation::judge_end() {
   const int status = reader_->wait();
   if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
     throw Error(Code::read_timeout,
-                "Reading the study takes more processor time than the service gives a study.");
+                "Reading the study takes more processor time than a study is given.");
   }
   log().warn("the process that read a study ended {}", describe_end(status));
   throw Error(Code::read_crashed,

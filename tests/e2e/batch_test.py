@@ -17,7 +17,8 @@ import openpyxl
 import pandas
 
 import batch_studies
-from service import ROOT, Service, free_port
+from readers import await_reader, children, write_large_study
+from service import GOLDEN, ROOT, Service, free_port
 
 MODELS = ROOT / "tests" / "data" / "tiny"
 COLUMNS = ["path_to_study", "study_uid", "series_uid", "probability_of_pathology", "pathology",
@@ -210,6 +211,27 @@ def check_in_process(ctclip, studies, folder, good, broken, answers):
     assert all(0 <= table[-1][name] <= 1 for name in details), table[-1]
 
 
+def check_crash(ctclip, folder):
+    """A study whose reading crashes is a row; those before and behind it have theirs."""
+    studies, output = folder / "crash", folder / "crash.csv"
+    studies.mkdir()
+    write_large_study(studies / "large.nii.gz")
+    for name in ("a.zip", "z.zip"):
+        (studies / name).write_bytes((GOLDEN / "dicom/s01_base.zip").read_bytes())
+    client = Client(ctclip, output, "--input-dir", studies, "--models", MODELS, "--threads", "1", "--any-anatomy")
+    large, deadline = None, time.monotonic() + 120
+    while large is None:  # the others are read within moments
+        assert time.monotonic() < deadline and client.process.poll() is None, "its reader was not met"
+        reader = await_reader(client.process.pid, sealed=True)
+        time.sleep(0.05)
+        large = reader if reader in children(client.process.pid) else None
+    os.kill(large, signal.SIGSEGV)
+    client.process.wait(120)
+    rows = {pathlib.Path(row["path_to_study"]).name: row for row in records(pandas.read_csv(output))}
+    assert "signal 11" in rows["large.nii.gz"]["error"], rows["large.nii.gz"]
+    assert {rows[name]["processing_status"] for name in ("a.zip", "z.zip")} == {"Success"}, rows
+
+
 def check_refusals(ctclip, studies, folder, output):
     """What would lose or mix rows is refused with status 2, and says how to go on."""
     def refused(words, *options):
@@ -265,6 +287,7 @@ def main():
         check_workbook(output, studies, good, broken, answers)
         check_libreoffice(output, folder)
         check_in_process(ctclip, studies, folder, good, broken, answers)
+        check_crash(ctclip, folder)
         check_refusals(ctclip, studies, folder, output)
         check_client(ctclip, studies, folder)
 
