@@ -111,7 +111,7 @@ SQLite::Database open_checked(const fs::path& file) {
 fs::path set_aside(const fs::path& file) {
   std::string time = iso_time(now());
   std::erase_if(time, [](char c) { return c == ':' || c == '-'; });
-  const fs::path folder = file.parent_path() / ("damaged-" + time);
+  fs::path folder = file.parent_path() / ("damaged-" + time);
   fs::create_directories(folder);
   fs::permissions(folder, fs::perms::owner_all);
   for (const char* suffix : {"", "-wal", "-shm"}) {

@@ -135,7 +135,7 @@ void limit(decltype(RLIMIT_AS) resource, rlim_t most, rlim_t more = 0) {
 }
 
 /// Of this process, from the first field of statm, in pages.
-uint64_t address_space() {
+[[maybe_unused]] uint64_t address_space() {
   uint64_t pages = 0;
   std::ifstream("/proc/self/statm") >> pages;
   return pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));

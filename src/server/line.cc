@@ -70,7 +70,9 @@ asio::awaitable<void> send_events(Line& line, EventStream& events) {
   for (;;) {
     std::string event;
     co_await on_disk(line.service.disk, [&] { event = events.next(); });
-    if (!event.empty()) co_await line.send(std::move(event));
+    if (!event.empty()) {
+      co_await line.send(std::move(event));
+    }
     if (events.ended(line.service.stopping) || line.client_left()) co_return;
     timer.expires_after(EventStream::kLook);
     co_await timer.async_wait(kNoThrow);

@@ -15,18 +15,11 @@ import time
 
 import requests
 
-from readers import PATIENCE, await_reader, children, status_of, write_large_study
+from readers import PATIENCE, await_none, await_reader, status_of, write_large_study
 from service import GOLDEN, ROOT, Service
 
 MODELS = ROOT / "tests/data/tiny"
 SMALL = GOLDEN / "dicom/s01_base.zip"
-
-
-def await_none(parent):
-    deadline = time.monotonic() + PATIENCE
-    while children(parent):
-        assert time.monotonic() < deadline, f"readers are left: {children(parent)}"
-        time.sleep(0.02)
 
 
 class Upload(threading.Thread):

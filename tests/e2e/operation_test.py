@@ -4,6 +4,7 @@ Usage: operation_test.py CTCLIP, the program that was built.
 """
 
 import concurrent.futures
+import contextlib
 import json
 import pathlib
 import re
@@ -17,6 +18,7 @@ import time
 import requests
 
 import exposition
+from readers import await_reader, stopped
 from service import ROOT, Service, free_port
 
 MODELS = ROOT / "tests/data/tiny"
@@ -122,27 +124,29 @@ def check_languages(url):
     assert re.match(r"[А-Яа-яё ,]+\.", russian.json()["error"]), russian.json()
 
 
-def crowd(url, study, count):
-    """So many clients at once; waits until the service has the studies of all."""
+@contextlib.contextmanager
+def crowd(service, study, count):
+    """So many clients at once, whose studies the service has, and has not done with."""
     pool = concurrent.futures.ThreadPoolExecutor(count)
-    answers = [pool.submit(predict, url, study) for _ in range(count)]
+    answers = [pool.submit(predict, service.url, study) for _ in range(count)]
 
     def accepted():
         done = sum(one.done() for one in answers)
-        now = metrics(url)
+        now = metrics(service.url)
         return done + now["ctclip_studies_waiting"].value() + now["ctclip_studies_running"].value()
 
-    wait_for(lambda: accepted() >= count, "a full queue")
-    return answers
+    with stopped(await_reader(service.pid, sealed=True)):
+        wait_for(lambda: accepted() >= count, "a full queue")
+        yield answers
 
 
 def check_stop(ctclip, slow, study):
     """Told to stop, it answers what it has accepted, /health until the end, and refuses what comes."""
     with serve(ctclip, "--queue", "8") as service:
-        answers = crowd(service.url, slow, 8)
-        service.send(signal.SIGTERM)
-        wait_for(lambda: any("stopping" in line for line in service.log), "the line of a stop")
-        late = predict(service.url, study, {"Accept-Language": "ru"})
+        with crowd(service, slow, 8) as answers:
+            service.send(signal.SIGTERM)
+            wait_for(lambda: any("stopping" in line for line in service.log), "the line of a stop")
+            late = predict(service.url, study, {"Accept-Language": "ru"})
         assert (late.status_code, late.json()["error_code"]) == (503, "shutting_down"), late.text
         assert late.json()["error"].startswith("Сервис останавливается") and late.headers["Retry-After"]
         assert service.wait() == 0
@@ -153,9 +157,10 @@ def check_deadline(ctclip, study):
     """What is not answered by the deadline is answered with 503, and the exit status says so."""
     service = serve(ctclip, "--queue", "8", "--stop-timeout", "0").__enter__()
     try:
-        answers = crowd(service.url, study, 8)
+        with crowd(service, study, 8) as answers:
+            status = service.stop()
     finally:
-        status = service.stop()
+        service.stop()
     codes = [one.result().status_code for one in answers]
     assert set(codes) <= {200, 503} and 503 in codes and status == 1, (codes, status)
     cut = next(one.result() for one in answers if one.result().status_code == 503)

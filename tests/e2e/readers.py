@@ -1,7 +1,10 @@
 """The processes of a service in which studies are read, and a study that keeps them busy."""
 
+import contextlib
 import gzip
+import os
 import pathlib
+import signal
 import struct
 import time
 
@@ -50,3 +53,21 @@ def await_reader(parent, sealed=False, but=()):
                 return child
         time.sleep(0.002)
     raise AssertionError("no reader was started")
+
+
+def await_none(parent):
+    deadline = time.monotonic() + PATIENCE
+    while children(parent):
+        assert time.monotonic() < deadline, f"readers are left: {children(parent)}"
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def stopped(reader):
+    """It reads no further meanwhile."""
+    os.kill(reader, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):  # it went with its service, or was killed
+            os.kill(reader, signal.SIGCONT)

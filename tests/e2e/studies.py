@@ -13,7 +13,7 @@ import time
 
 import requests
 
-from readers import await_reader, write_large_study
+from readers import await_none, await_reader, write_large_study
 from service import ROOT, Service
 
 MODELS = ROOT / "tests/data/tiny"
@@ -80,6 +80,7 @@ class Bench:
     def held(self, service):
         """Whatever comes waits behind two studies whose readers are stopped: one for the only job, one read ahead."""
         clients, readers = [], []
+        await_none(service.pid)
         for _ in range(2):
             client = threading.Thread(target=send_and_forget, args=(service.url, self.large()), daemon=True)
             client.start()

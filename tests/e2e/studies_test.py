@@ -3,14 +3,11 @@
 Usage: studies_test.py CTCLIP, the program that was built.
 """
 
-import contextlib
-import os
-import signal
 import sys
 
 import requests
 
-from readers import await_reader, children
+from readers import await_none, await_reader, children, stopped
 from studies import ENDED, ask, bench, ended, events, send, submit, until
 
 FIELDS = ["study_uid", "series_uid", "probability_of_pathology", "pathology", "most_dangerous_pathology_type",
@@ -40,17 +37,14 @@ def check_a_study(one, url):
 
 
 def check_stages(one, service):
+    await_none(service.pid)
     study = submit(service.url, one.large(), any_anatomy="true")
-    reader = await_reader(service.pid, sealed=True)
-    os.kill(reader, signal.SIGSTOP)
-    stages = []
-    for event in events(service.url, study):
-        if event["stage"] not in [None, *stages[-1:]]:
-            stages.append(event["stage"])
-        if event["state"] == "running":
-            with contextlib.suppress(ProcessLookupError):  # it has read it
-                os.kill(reader, signal.SIGCONT)
-    assert event["state"] == "done", event
+    told = events(service.url, study)
+    with stopped(await_reader(service.pid, sealed=True)):
+        seen = [next(event for event in told if event["state"] == "running")]
+    seen += told
+    assert seen[-1]["state"] == "done", seen[-1]
+    stages = list(dict.fromkeys(event["stage"] for event in seen if event["stage"]))
     assert len(stages) >= 2 and stages[0] in ("scan", "decode") and stages[-1] == "fusion", stages
 
 
@@ -122,13 +116,14 @@ def check_cancelling(one, service):
         first, third = submit(url, one.variant(10)), submit(url, one.variant(12))
         assert [ask(url, study)["position"] for study in (first, third)] == [1, 2]
         assert cancel(url, third)["state"] == "cancelled"
+    assert ended(url, first)["state"] == "done"
+    await_none(service.pid)
     second = submit(url, one.large(), any_anatomy="true", fresh="true")
     reader = await_reader(service.pid, sealed=True)
-    os.kill(reader, signal.SIGSTOP)
-    cancelled = cancel(url, second)
+    with stopped(reader):
+        cancelled = cancel(url, second)
     assert cancelled["state"] == "cancelled" and cancelled["started"], cancelled
     until("its reader is gone", lambda: reader not in children(service.pid))
-    assert ended(url, first)["state"] == "done"
     assert cancel(url, first)["state"] == "done"
     assert ask(url, third)["result"] is None and [event["state"] for event in events(url, third)] == ["cancelled"]
     until("no upload is left", lambda: not one.uploads())
