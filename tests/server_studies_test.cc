@@ -230,6 +230,17 @@ TEST_F(StudiesTest, TheLastOfThoseWhoWaitCancels) {
   EXPECT_EQ(cancelled.size(), 1U);
 }
 
+TEST_F(StudiesTest, AClientThatHasItsAnswerMaySendTheNext) {
+  options_.client_studies = 1;
+  start();
+  analyser_->open = true;
+  HttpClient alone = client();
+  for (int i = 0; i < 200; ++i) {
+    alone.send(post("/predict", std::to_string(i)));
+    ASSERT_EQ(alone.receive().status, 200) << i;
+  }
+}
+
 TEST_F(StudiesTest, WhoWaitsIsToldThatItWasCancelled) {
   start();
   HttpClient waiting = client();
