@@ -323,6 +323,16 @@ TEST_F(StudiesTest, ALockedHistoryRefusesAndLosesNoAnswer) {
   EXPECT_TRUE(within(30s, [&] { return uploads() == 0; }));
 }
 
+TEST_F(StudiesTest, TheStatesFolderMayBeALink) {
+  const auto elsewhere = folder_.path() / "elsewhere";
+  std::filesystem::create_directory(elsewhere);
+  std::filesystem::create_directory_symlink(elsewhere, options_.state);
+  start();
+  analyser_->open = true;
+  wait_for(submit("1"), "done");
+  EXPECT_TRUE(std::filesystem::exists(elsewhere / "history.db"));
+}
+
 TEST_F(StudiesTest, WithoutAStateTheHistoryIsInMemory) {
   options_.state.clear();
   start();

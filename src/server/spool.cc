@@ -119,7 +119,9 @@ void make_folder(const fs::path& folder, std::string_view what) {
 
 Descriptor hold_folder(const fs::path& folder, std::string_view what) {
   make_folder(folder, what);
-  Descriptor held = lock_folder(folder);
+  std::error_code ignored;
+  // Whoever names the folder may have put it elsewhere by a link, as systemd does with a state's.
+  Descriptor held = lock_folder(fs::canonical(folder, ignored));
   const std::string name = std::string(what) + ", " + folder.string();
   if (held.get() < 0) {
     throw Error(Code::usage, name + ", is not this user's or another process uses it.");

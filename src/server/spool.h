@@ -12,7 +12,8 @@
 
 namespace ctclip {
 
-/// A folder, made where it is missing, mode 0700, held for this process until the descriptor goes.
+/// A folder, or what a link to one leads to; made where it is missing, mode 0700, held for this
+/// process until the descriptor goes.
 /// Throws Error{usage}, which begins with `what`.
 Descriptor hold_folder(const std::filesystem::path& folder, std::string_view what);
 

@@ -89,7 +89,9 @@ class Booted:
     def run(self, script, status=0):
         """Output of a script, run as root in /root, that must end with `status`."""
         done = self._call(script, network="apt-get" in script)
-        check(done.returncode == status, f"{script}\nended with {done.returncode}:\n{done.stdout}")
+        if done.returncode != status:
+            journal = self._call("journalctl --no-pager --lines 40 2>&1 || true").stdout
+            check(False, f"{script}\nended with {done.returncode}:\n{done.stdout}\nThe journal:\n{journal}")
         return done.stdout
 
     def __exit__(self, *_):
