@@ -36,7 +36,8 @@ Tensor cut(const Tensor& volume, const std::vector<int64_t>& planes, int64_t siz
 }
 
 TEST(Slices, PlanesOfEveryDepth) {
-  for (const auto& [depth, expected] : facts()["indices"].items()) {
+  const auto indices = facts()["indices"];
+  for (const auto& [depth, expected] : indices.items()) {
     const int64_t d = std::stoll(depth);
     const std::vector<int64_t> all = classified_planes(d);
     const auto bounds = expected["classifier"].get<std::vector<int64_t>>();

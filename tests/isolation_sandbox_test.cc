@@ -80,6 +80,7 @@ TEST(Sandbox, StartsNothing) {
               return refused(execve("/bin/true", none.data(), none.data()));
             }),
             kRefused);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // theirs ends the process
   EXPECT_EQ(in_sandbox([](int, int) {
               try {
                 std::thread([] {}).join();
@@ -89,6 +90,7 @@ TEST(Sandbox, StartsNothing) {
               return 3;
             }),
             kRefused);
+#endif
 }
 
 TEST(Sandbox, SeesAndTouchesNoOtherProcess) {
@@ -151,16 +153,16 @@ TEST(Sandbox, HoldsThreadsThatWereThereBefore) {
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
   const pid_t child = fork();
   if (child == 0) {
-    std::atomic<int> stage = 0, result = 0;
+    std::atomic<int> stage = 0;
     std::thread early([&] {
       stage.wait(0);
-      result = refused(open("/etc/hostname", O_RDONLY));
+      std::_Exit(refused(open("/etc/hostname", O_RDONLY)));
     });
     if (!close_sandbox(ends[1], ends[0]).empty()) std::_Exit(1);
     stage = 1;
     stage.notify_all();
     early.join();
-    std::_Exit(result);
+    std::_Exit(1);
   }
   int status = 0;
   waitpid(child, &status, 0);

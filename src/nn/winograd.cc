@@ -113,7 +113,8 @@ Winograd::Winograd(const LazyTensor& weight, const Tensor& bias, int64_t height,
     : grid_{height, width, side},
       in_(weight.dim(1)),
       out_(weight.dim(0)),
-      block_(std::clamp(kBlockFloats / (grid_.points() * (in_ + out_)), kFewest, grid_.tiles())),
+      block_(std::min(std::max(kBlockFloats / (grid_.points() * (in_ + out_)), kFewest),
+                      grid_.tiles())),
       weight_(transformed(weight, side)),
       bias_(bias.clone()) {
   if (in_ <= kNarrow) return;
