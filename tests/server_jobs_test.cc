@@ -64,13 +64,13 @@ class JobsTest : public ::testing::Test {
 TEST_F(JobsTest, TakesNothingBeforeTheModelsAreThereAndAfterTheEnd) {
   Jobs jobs(1, 1);
   EXPECT_EQ(refusal([&] { jobs.reserve(); }), Code::starting);
-  EXPECT_FALSE(jobs.ready());
+  EXPECT_EQ(jobs.refusal(), Code::starting);
   jobs.set_analyser(analyser_);
-  EXPECT_TRUE(jobs.ready());
+  EXPECT_EQ(jobs.refusal(), std::nullopt);
   EXPECT_EQ(refusal([&] { jobs.reserve(); }), std::nullopt);
   jobs.close();
   EXPECT_EQ(refusal([&] { jobs.reserve(); }), Code::shutting_down);
-  EXPECT_FALSE(jobs.ready());
+  EXPECT_EQ(jobs.refusal(), Code::shutting_down);
 }
 
 TEST_F(JobsTest, APlaceCountsFromItsReservationAndIsGivenBack) {
@@ -99,6 +99,17 @@ TEST_F(JobsTest, ASlowUploadLosesItsPlaceAndIsTakenOnlyWhereThereIsRoom) {
   jobs.drain();
   EXPECT_EQ(answered_, 3);
   EXPECT_TRUE(spool_is_empty());
+}
+
+TEST_F(JobsTest, WhoHasAnAnswerFindsItsPlaceFree) {
+  Jobs jobs(1, 0);
+  jobs.set_analyser(analyser_);
+  analyser_->open = true;
+  std::promise<std::optional<Code>> refused;
+  const auto job = std::make_shared<Job>();
+  job->record = [&](const Analysis&) { refused.set_value(refusal([&] { jobs.reserve(); })); };
+  jobs.submit(jobs.reserve(), job);
+  EXPECT_EQ(refused.get_future().get(), std::nullopt);
 }
 
 TEST_F(JobsTest, AnUploadThatKeepsComingKeepsItsPlace) {

@@ -232,6 +232,7 @@ TEST_F(StudiesTest, TheLastOfThoseWhoWaitCancels) {
 
 TEST_F(StudiesTest, AClientThatHasItsAnswerMaySendTheNext) {
   options_.client_studies = 1;
+  options_.queue = 0;
   start();
   analyser_->open = true;
   HttpClient alone = client();

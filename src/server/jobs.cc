@@ -70,11 +70,6 @@ std::shared_ptr<const Analyser> Jobs::analyser() const {
   return analyser_;
 }
 
-bool Jobs::ready() const {
-  const std::lock_guard lock(mutex_);
-  return analyser_ != nullptr && !closed_;
-}
-
 void Jobs::require_open() const {
   if (closed_) throw shutting_down();
   if (!analyser_) {
@@ -88,7 +83,9 @@ bool Jobs::has_room() {
     const auto lease = weak.lock();
     return !lease || lease->expires < now;
   });
-  return waiting_.size() + running_.size() + leases_.size() < runners_limit_ + waiting_limit_;
+  const auto computing = static_cast<std::size_t>(
+      std::ranges::count_if(running_, [](const auto& job) { return !job->computed; }));
+  return waiting_.size() + computing + leases_.size() < runners_limit_ + waiting_limit_;
 }
 
 Jobs::Place Jobs::reserve() {
@@ -262,9 +259,11 @@ Analysis Jobs::analyse(Job& job) const {
 void Jobs::run(Job& job) {
   if (job.begin && !job.begin()) return job.upload.remove();
   Analysis analysis = analyse(job);
-  if (!job.kept && analysis.error && analysis.error->code() == Code::cancelled) {
+  {
     const std::lock_guard lock(mutex_);
-    if (cut_off_) analysis = failure(shutting_down(), 0);
+    job.computed = true;  // whoever is told of the answer may send the next study at once
+    const bool cancelled = analysis.error && analysis.error->code() == Code::cancelled;
+    if (cut_off_ && cancelled && !job.kept) analysis = failure(shutting_down(), 0);
   }
   answer(job, std::move(analysis));
 }

@@ -35,6 +35,7 @@ struct Job {
   std::function<void(Analysis)> finished;
   std::stop_source stop;  ///< requested: nobody waits for the answer, or it came too late
   bool kept = false;      ///< a later process will take it up where this one does not come to it
+  bool computed = false;  ///< and holds no place any more; the queue's own
   Quota::Slot turn;       ///< its client's
   Progress progress;
   std::vector<std::pair<std::string, double>> seconds;  ///< by stage, once it was analysed
@@ -80,7 +81,6 @@ class Jobs {
   Jobs& operator=(const Jobs&) = delete;
 
   void set_analyser(std::shared_ptr<const Analyser> analyser);
-  bool ready() const;
   /// Of the analyser; none before there is one.
   AnalyserFacts facts() const;
 
