@@ -24,15 +24,20 @@ void CsvReader::refuse(const std::string& what) const {
   throw Error(Code::bad_parameter, fmt::format("{}: line {}: {}", origin_, line_, what));
 }
 
-/// The next character, CR LF as LF.
-int CsvReader::get() {
-  int c = in_.get();
-  if (c == '\r' && in_.peek() == '\n') c = in_.get();
+/// The next character as it stands.
+int CsvReader::take() {
+  const int c = in_.get();
   if (c == '\n') ++next_line_;
   if (++bytes_ > kMaxRecordBytes) {
     refuse(fmt::format("a record of more than {} bytes", kMaxRecordBytes));
   }
   return c;
+}
+
+/// The next character, CR LF as LF.
+int CsvReader::get() {
+  const int c = take();
+  return c == '\r' && in_.peek() == '\n' ? take() : c;
 }
 
 void CsvReader::skip_empty_lines() {
@@ -44,7 +49,7 @@ void CsvReader::skip_empty_lines() {
 
 void CsvReader::quoted(std::string& text) {
   for (;;) {
-    const int c = get();
+    const int c = take();
     if (c == kEnd) refuse("a quoted field has no closing quote");
     if (c == '"') {
       if (in_.peek() != '"') return;

@@ -26,6 +26,7 @@ class CsvReader {
   static constexpr std::size_t kMaxRecordBytes = 16U << 20U;
 
   [[noreturn]] void refuse(const std::string& what) const;
+  int take();
   int get();
   std::string field(int& end);
   void quoted(std::string& text);

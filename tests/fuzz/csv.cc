@@ -19,7 +19,7 @@ std::vector<Record> records_of(const std::string& text) {
 }
 
 std::string written(const std::vector<Record>& records) {
-  std::string text;
+  std::string text = "\xEF\xBB\xBF";  // so that one which belongs to the first field stays there
   for (const Record& record : records) {
     // A record of one empty field is an empty line, which is skipped, unless it is quoted.
     const bool blank = record.size() == 1 && record[0].empty();
