@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "refusal.h"
 #include "testing.h"
 
 namespace ctclip::history {
@@ -16,6 +17,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using testing::refusal;
 using ::testing::SizeIs;
 
 const Viewer kAdmin{"", true};
@@ -41,15 +43,6 @@ Outcome answer(const std::string& text = R"({"pathology":1})") {
   outcome.seconds = R"({"scan":0.5})";
   outcome.answer = text;
   return outcome;
-}
-
-std::optional<Code> refusal(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  return std::nullopt;
 }
 
 std::vector<std::string> ids(const std::vector<Study>& studies) {

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "refusal.h"
 #include "server/peer.h"
 #include "server/security_headers.h"
 #include "testing.h"
@@ -16,17 +17,7 @@ namespace {
 namespace ip = boost::asio::ip;
 using std::chrono_literals::operator""s;
 using ::testing::HasSubstr;
-
-template <class Work>
-Code code_of(Work work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  ADD_FAILURE() << "expected an error";
-  return Code::internal;
-}
+using testing::refusal;
 
 Peer stranger() { return peer_of(ip::make_address("192.0.2.7")); }
 Peer this_machine() { return peer_of(ip::make_address("127.0.0.1")); }
@@ -47,7 +38,7 @@ TEST(ScopesTest, AreReadAndWritten) {
   EXPECT_TRUE(Scopes::parse("admin").has(Scope::submit));
   EXPECT_FALSE(Scopes::parse("submit").has(Scope::read));
   for (const char* wrong : {"", "read,", "all", "READ", "read;submit"}) {
-    EXPECT_EQ(code_of([&] { Scopes::parse(wrong); }), Code::usage) << wrong;
+    EXPECT_EQ(refusal([&] { Scopes::parse(wrong); }), Code::usage) << wrong;
   }
 }
 
@@ -68,7 +59,7 @@ TEST_F(KeysTest, AreMadeAndTakenAway) {
   ASSERT_EQ(keys.size(), 2U);
   EXPECT_EQ(keys[0].id, "one");
   EXPECT_EQ(keys[0].hash, hash_of(one));
-  EXPECT_EQ(code_of([&] { add_key(file_, "one", {}); }), Code::usage);
+  EXPECT_EQ(refusal([&] { add_key(file_, "one", {}); }), Code::usage);
   remove_key(file_, "one");
   keys = read_keys(file_);
   ASSERT_EQ(keys.size(), 1U);
@@ -102,7 +93,7 @@ TEST_F(KeysTest, AFileThatMakesNoSenseIsRefusedByLineAndNotQuoted) {
 TEST_F(KeysTest, AFileThatOthersReadOrWriteIsRefused) {
   for (const mode_t open : {0604, 0602, 0620, 0666, 0644}) {
     write("", open);
-    EXPECT_EQ(code_of([&] { read_keys(file_); }), Code::usage) << std::oct << open;
+    EXPECT_EQ(refusal([&] { read_keys(file_); }), Code::usage) << std::oct << open;
   }
   write("", 0640);
   EXPECT_TRUE(read_keys(file_).empty());
@@ -117,7 +108,7 @@ TEST_F(KeysTest, AGateAdmitsByKeyAndScope) {
   EXPECT_EQ(gate.admit(Access::operate, "", this_machine()).owner(), "");
   EXPECT_EQ(gate.admit(Access::open, "wrong", stranger()).owner(), "");
   const auto refused = [&](Access access, const std::string& key, const Peer& peer) {
-    return code_of([&] { gate.admit(access, key, peer); });
+    return refusal([&] { gate.admit(access, key, peer); });
   };
   EXPECT_EQ(refused(Access::submit, "", this_machine()), Code::unauthenticated);
   EXPECT_EQ(refused(Access::submit, "wrong", stranger()), Code::unauthenticated);
@@ -131,11 +122,11 @@ TEST_F(KeysTest, ABadFileLeavesTheOldKeysInForce) {
   const std::string key = add_key(file_, "one", Scopes{Scope::submit});
   Gate gate(file_);
   write("nonsense\n");
-  EXPECT_EQ(code_of([&] { gate.reload(); }), Code::usage);
+  EXPECT_EQ(refusal([&] { gate.reload(); }), Code::usage);
   EXPECT_EQ(gate.admit(Access::submit, key, stranger()).id, "one");
   write("");
   gate.reload();
-  EXPECT_EQ(code_of([&] { gate.admit(Access::submit, key, stranger()); }), Code::unauthenticated);
+  EXPECT_EQ(refusal([&] { gate.admit(Access::submit, key, stranger()); }), Code::unauthenticated);
 }
 
 TEST(GateTest, WithoutKeysAsksForNoneAndMakesNobodyAnAdmin) {
@@ -143,8 +134,8 @@ TEST(GateTest, WithoutKeysAsksForNoneAndMakesNobodyAnAdmin) {
   EXPECT_EQ(gate.admit(Access::submit, "", stranger()).owner(), "");
   EXPECT_EQ(gate.admit(Access::read, "whatever", stranger()).owner(), "");
   EXPECT_EQ(gate.admit(Access::operate, "", this_machine()).owner(), "");
-  EXPECT_EQ(code_of([&] { gate.admit(Access::operate, "", stranger()); }), Code::forbidden);
-  EXPECT_EQ(code_of([&] { gate.admit(Access::admin, "", this_machine()); }), Code::forbidden);
+  EXPECT_EQ(refusal([&] { gate.admit(Access::operate, "", stranger()); }), Code::forbidden);
+  EXPECT_EQ(refusal([&] { gate.admit(Access::admin, "", this_machine()); }), Code::forbidden);
 }
 
 TEST(AccessTest, WhatIsInNoTableIsForAdmins) {
@@ -216,7 +207,7 @@ TEST(CorsTest, TakesOriginsAndNothingElse) {
   for (const char* wrong :
        {"*", "null", "https://", "https://a.example.org/", "ftp://a", "a.example",
         "https://A.example.org", "https://a b", "https://a\r\nX: y"}) {
-    EXPECT_EQ(code_of([&] { Cors({wrong}); }), Code::usage) << wrong;
+    EXPECT_EQ(refusal([&] { Cors({wrong}); }), Code::usage) << wrong;
   }
   const Cors cors({"https://a.example.org", "http://[::1]:8080"});
   EXPECT_TRUE(cors.allows("http://[::1]:8080"));

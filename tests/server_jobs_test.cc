@@ -8,12 +8,14 @@
 #include <optional>
 #include <thread>
 
+#include "refusal.h"
 #include "testing.h"
 
 namespace ctclip {
 namespace {
 
 using std::chrono_literals::operator""ms;
+using testing::refusal;
 
 /// Holds every study until told to go on, or until it is cancelled.
 class GatedAnalyser : public Analyser {
@@ -29,15 +31,6 @@ class GatedAnalyser : public Analyser {
   mutable std::atomic<int> started = 0;
   std::atomic<bool> open = false;
 };
-
-std::optional<Code> refusal(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  return std::nullopt;
-}
 
 class JobsTest : public ::testing::Test {
  protected:

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "base/error.h"
+#include "refusal.h"
 #include "server/upload_form.h"
 #include "testing.h"
 
@@ -14,6 +15,7 @@ namespace ctclip {
 namespace {
 
 using ::testing::ElementsAre;
+using testing::refusal;
 
 /// Everything that a parser hands out.
 struct Collected : FormSink {
@@ -47,16 +49,6 @@ std::vector<Collected::Part> parse(const std::string& boundary, std::string_view
   }
   parser.finish();
   return collected.parts;
-}
-
-Code code_of(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return Code::internal;
 }
 
 TEST(Multipart, FindsPartsPreambleAndEpilogue) {
@@ -144,8 +136,8 @@ TEST(Multipart, RefusesWhatIsNoForm) {
       "--b\r\nX: " + std::string(9000, 'x') + "\r\n" + file + "\r\n--b--",
   };
   for (const std::string& body : bodies) {
-    EXPECT_EQ(code_of([&] { parse("b", body); }), Code::bad_multipart) << body.substr(0, 80);
-    EXPECT_EQ(code_of([&] { parse("b", body, 1); }), Code::bad_multipart) << body.substr(0, 80);
+    EXPECT_EQ(refusal([&] { parse("b", body); }), Code::bad_multipart) << body.substr(0, 80);
+    EXPECT_EQ(refusal([&] { parse("b", body, 1); }), Code::bad_multipart) << body.substr(0, 80);
   }
 }
 
@@ -153,13 +145,13 @@ TEST(Multipart, RefusesEndlessHeadersAndPartsWithoutKeepingThem) {
   Collected collected;
   MultipartParser parser("b", collected);
   parser.feed("--b\r\nX: ");
-  EXPECT_EQ(code_of([&] {
+  EXPECT_EQ(refusal([&] {
               for (int i = 0; i < 100; ++i) parser.feed(std::string(1000, 'x'));
             }),
             Code::bad_multipart);
   std::string many;
   for (int i = 0; i < 40; ++i) many += "--b\r\n" + part("name=x", "") + "\r\n";
-  EXPECT_EQ(code_of([&] { parse("b", many + "--b--"); }), Code::bad_multipart);
+  EXPECT_EQ(refusal([&] { parse("b", many + "--b--"); }), Code::bad_multipart);
 }
 
 TEST(FormBoundary, IsReadFromTheContentType) {
@@ -172,7 +164,7 @@ TEST(FormBoundary, IsReadFromTheContentType) {
         std::string("multipart/form-data; boundary=\"a"),
         std::string("multipart/form-data; boundary=a\x01"),
         "multipart/form-data; boundary=" + std::string(71, 'x')}) {
-    EXPECT_EQ(code_of([&] { form_boundary(bad); }), Code::bad_multipart) << bad;
+    EXPECT_EQ(refusal([&] { form_boundary(bad); }), Code::bad_multipart) << bad;
   }
 }
 
@@ -213,7 +205,7 @@ TEST_F(UploadFormTest, RefusesWhatIsMissingEmptyDoubleOrTooLarge) {
   const std::string end = "\r\n--b--";
   const std::string file = "--b\r\n" + part("name=\"file\"; filename=\"x\"", "12345");
   const std::string details = "--b\r\n" + part("name=\"details\"", "true");
-  const auto refused = [&](const std::string& body) { return code_of([&] { take(body); }); };
+  const auto refused = [&](const std::string& body) { return refusal([&] { take(body); }); };
   EXPECT_EQ(refused(details + end), Code::missing_file_field);
   EXPECT_EQ(refused("--b\r\n" + part("name=study; filename=x", std::string(500, 'x')) + end),
             Code::missing_file_field);
@@ -234,9 +226,9 @@ TEST_F(UploadFormTest, RefusesWhatIsMissingEmptyDoubleOrTooLarge) {
 TEST_F(UploadFormTest, LeavesTheReserveOfTheDiskFree) {
   const Spool full(folder_.path() / "full", uint64_t{1} << 62);
   UploadForm form("b", full, 1000);
-  EXPECT_EQ(code_of([&] { form.feed("--b\r\n" + part("name=file; filename=x", "12345")); }),
+  EXPECT_EQ(refusal([&] { form.feed("--b\r\n" + part("name=file; filename=x", "12345")); }),
             Code::disk_full);
-  EXPECT_EQ(code_of([&] { full.require_space(0); }), Code::disk_full);
+  EXPECT_EQ(refusal([&] { full.require_space(0); }), Code::disk_full);
 }
 
 TEST(SpoolTest, RemovesLeftoversOfADeadProcessOnly) {
@@ -248,7 +240,7 @@ TEST(SpoolTest, RemovesLeftoversOfADeadProcessOnly) {
   EXPECT_FALSE(std::filesystem::exists(leftover));
   EXPECT_TRUE(std::filesystem::exists(other));
   const SpoolFile mine = spool.create();
-  EXPECT_EQ(code_of([&] { Spool second(folder.path(), 0); }), Code::usage);
+  EXPECT_EQ(refusal([&] { Spool second(folder.path(), 0); }), Code::usage);
   EXPECT_TRUE(std::filesystem::exists(mine.path()));
 }
 
@@ -278,12 +270,12 @@ TEST(ParametersTest, RefusesWhatItDoesNotKnow) {
         "threshold=0,5", "details=yes", "details", "series_uid=", "series_uid=a/b", "treshold=0.5",
         "details=1&details=1", "threshold=%", "threshold=%0", "threshold=%zz", "%00=1",
         "series_uid=11111111112222222222333333333344444444445555555555666666666677777"}) {
-    EXPECT_EQ(code_of([&] { Parameters::from_query(query); }), Code::bad_parameter) << query;
+    EXPECT_EQ(refusal([&] { Parameters::from_query(query); }), Code::bad_parameter) << query;
   }
   Parameters query = Parameters::from_query("threshold=0.5");
   query.merge(Parameters::from_query("threshold=0.5&details=1"));
   EXPECT_TRUE(query.details());
-  EXPECT_EQ(code_of([&] { query.merge(Parameters::from_query("threshold=0.4")); }),
+  EXPECT_EQ(refusal([&] { query.merge(Parameters::from_query("threshold=0.4")); }),
             Code::bad_parameter);
 }
 

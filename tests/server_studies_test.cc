@@ -124,6 +124,16 @@ class StudiesTest : public ::testing::Test {
   void wait_for(const std::string& id, const std::string& wanted) const {
     ASSERT_TRUE(within(30s, [&] { return state(id) == wanted; })) << state(id);
   }
+  /// A study that one server answers, before another one takes its state.
+  std::string answer_one_and_restart() {
+    start();
+    analyser_->open = true;
+    std::string id = submit("1");
+    wait_for(id, "done");
+    stop();
+    start();
+    return id;
+  }
   std::size_t uploads() const {
     const std::filesystem::directory_iterator begin(options_.state / "uploads");
     return static_cast<std::size_t>(std::distance(begin, {}));
@@ -336,24 +346,14 @@ TEST_F(StudiesTest, TheStatesFolderMayBeALink) {
 
 TEST_F(StudiesTest, WithoutAStateTheHistoryIsInMemory) {
   options_.state.clear();
-  start();
-  analyser_->open = true;
-  const std::string id = submit("1");
-  wait_for(id, "done");
-  stop();
-  start();
+  const std::string id = answer_one_and_restart();
   EXPECT_EQ(ask(plain("GET", "/v1/studies/" + id)).status, 404);
   EXPECT_THAT(ask(plain("GET", "/v1/studies")).json().at("studies"), IsEmpty());
 }
 
 TEST_F(StudiesTest, UploadsAreKeptWhereThatIsAsked) {
   options_.retention.uploads = std::chrono::hours(24);
-  start();
-  analyser_->open = true;
-  const std::string id = submit("1");
-  wait_for(id, "done");
-  stop();
-  start();
+  answer_one_and_restart();
   EXPECT_EQ(uploads(), 1U);
 }
 

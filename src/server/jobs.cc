@@ -259,9 +259,10 @@ Analysis Jobs::analyse(Job& job) const {
 void Jobs::run(Job& job) {
   if (job.begin && !job.begin()) return job.upload.remove();
   Analysis analysis = analyse(job);
+  job.turn = {};  // whoever is told of the answer may send the next study at once
   {
     const std::lock_guard lock(mutex_);
-    job.computed = true;  // whoever is told of the answer may send the next study at once
+    job.computed = true;
     const bool cancelled = analysis.error && analysis.error->code() == Code::cancelled;
     if (cut_off_ && cancelled && !job.kept) analysis = failure(shutting_down(), 0);
   }

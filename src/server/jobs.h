@@ -36,7 +36,7 @@ struct Job {
   std::stop_source stop;  ///< requested: nobody waits for the answer, or it came too late
   bool kept = false;      ///< a later process will take it up where this one does not come to it
   bool computed = false;  ///< and holds no place any more; the queue's own
-  Quota::Slot turn;       ///< its client's
+  Quota::Slot turn;       ///< its client's, until it is computed
   Progress progress;
   std::vector<std::pair<std::string, double>> seconds;  ///< by stage, once it was analysed
 };

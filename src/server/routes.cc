@@ -1,9 +1,9 @@
 #include "server/routes.h"
 
-#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "base/split.h"
 #include "server/access.h"
 #include "server/jobs.h"
 #include "server/openapi.h"
@@ -40,9 +40,7 @@ const Entry& entry(Route route) { return kRoutes[static_cast<std::size_t>(route)
 /// Whether a method is in "GET, HEAD".
 bool lists(std::string_view methods, std::string_view method) {
   while (!methods.empty()) {
-    const std::size_t end = std::min(methods.find(','), methods.size());
-    if (trim(methods.substr(0, end)) == method) return true;
-    methods.remove_prefix(std::min(end + 1, methods.size()));
+    if (take_until(methods, ", ") == method) return true;
   }
   return false;
 }

@@ -179,7 +179,6 @@ bool Studies::begin(const std::string& id) {
 }
 
 void Studies::record(const std::string& id, Job& job, const Analysis& analysis) {
-  job.turn = {};  // a client that has its answer may send the next one at once
   history::Outcome outcome = outcome_of(analysis, job, jobs_.facts());
   if (outcome.state == State::cancelled) {
     // Nobody asked for it: this process ends, and another one takes it up.
