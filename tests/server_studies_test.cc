@@ -3,11 +3,13 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <gmock/gmock.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <fstream>
 #include <iterator>
 #include <thread>
+#include <vector>
 
 #include "base/log.h"
 #include "http_client.h"
@@ -20,6 +22,7 @@ namespace {
 
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
+using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::HttpClient;
@@ -289,6 +292,29 @@ TEST_F(StudiesTest, TheSameStudyIsAnsweredOnce) {
                 .error_code(),
             "bad_parameter");
   EXPECT_TRUE(within(30s, [&] { return uploads() == 0; }));
+}
+
+TEST_F(StudiesTest, ANewKeyThatComesTwiceAtOnceIsOneStudy) {
+  start();
+  analyser_->open = true;
+  for (int round = 0; round < 20; ++round) {
+    const std::string request = post("/v1/studies", std::to_string(round),
+                                     "Idempotency-Key: " + std::to_string(round) + "\r\n");
+    std::array<HttpResponse, 4> responses;
+    {
+      std::vector<std::jthread> clients;
+      for (HttpResponse& response : responses) {
+        clients.emplace_back([this, &request, &response] { response = ask(request); });
+      }
+    }
+    const std::string id = responses[0].json().value("id", "");
+    for (const HttpResponse& response : responses) {
+      EXPECT_THAT(response.status, AnyOf(200, 202)) << response.body;
+      EXPECT_EQ(response.json().value("id", ""), id);
+    }
+    wait_for(id, "done");
+  }
+  EXPECT_EQ(analyser_->started, 20);
 }
 
 TEST_F(StudiesTest, StopLeavesWhatNobodyWaitsForToTheNextServer) {

@@ -112,6 +112,9 @@ Studies::Accepted Studies::accept(Jobs::Place place, Submission submission, Told
   } else {
     upload.close();
   }
+  // From the history into the queue, or out of it again, in one go: another request of the same key
+  // finds the study in both or in neither.
+  const std::lock_guard one_at_a_time(accepting_);
   if (const auto same = store_.accept(study, submission.wish)) {
     if (same->sha256 == study.sha256 && same->options == study.options) {
       return join(*same, std::move(told));

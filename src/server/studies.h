@@ -108,6 +108,7 @@ class Studies {
   history::Store& store_;
   Spool& spool_;
   Jobs& jobs_;
+  std::mutex accepting_;      ///< before `mutex_`
   mutable std::mutex mutex_;  ///< never held while the store is asked
   std::map<std::string, Live> live_;
   std::vector<Unrecorded> unrecorded_;

@@ -5,6 +5,7 @@ Usage: endurance_test.py CTCLIP [SECONDS]   CTCLIP, the program that was built; 
 
 import collections
 import concurrent.futures
+import json
 import pathlib
 import random
 import socket
@@ -43,6 +44,25 @@ class Load:
 
     def whole(self):
         self.post(self.study)
+
+    def later(self):
+        """Sent now, asked for later: its events to the end, a look at the list, or a change of mind."""
+        answer = requests.post(f"{self.url}/v1/studies", files={"file": self.study}, timeout=TIMEOUT,
+                               params={"fresh": self.random.choice(["true", "false"])})
+        assert answer.status_code in (200, 202, 429), answer.text
+        self.seen[f"study {answer.status_code}"] += 1
+        if answer.status_code != 202:
+            return
+        study = f"{self.url}/v1/studies/{answer.json()['id']}"
+        if self.random.random() < 0.3:
+            state = requests.delete(study, timeout=TIMEOUT).json()["state"]
+        else:
+            with requests.get(f"{study}/events", stream=True, timeout=TIMEOUT) as events:
+                told = [line for line in events.iter_lines(decode_unicode=True) if line.startswith("data: ")]
+            state = json.loads(told[-1].removeprefix("data: "))["state"]
+        assert state in ("done", "cancelled"), state
+        assert requests.get(f"{self.url}/v1/studies", params={"limit": 5}, timeout=TIMEOUT).json()["studies"]
+        self.seen[state] += 1
 
     def damaged(self):
         cut = self.random.randrange(1, len(self.study))
@@ -95,7 +115,8 @@ class Load:
             self.seen[requests.get(self.url + path, timeout=TIMEOUT).status_code] += 1
 
     def run(self, seconds):
-        ways = [self.whole, self.damaged, self.flipped, self.wrong, self.large, self.gone, self.idle, self.garbage, self.gets]
+        ways = [self.whole, self.later, self.damaged, self.flipped, self.wrong, self.large, self.gone, self.idle,
+                self.garbage, self.gets]
         deadline = time.monotonic() + seconds
         for way in ways:
             way()
@@ -135,7 +156,7 @@ def check(service, study, spool, seconds):
     after = at_rest(service.url)
     print(f"answers: {dict(seen)}")
     print(f"memory: {before['process_resident_memory_bytes']:.0f}, then {after['process_resident_memory_bytes']:.0f} bytes")
-    assert seen[200] > CLIENTS and seen[400] and seen[413] and seen["gone"], seen
+    assert seen[200] > CLIENTS and seen[400] and seen[413] and seen["gone"] and seen["done"], seen
     for name in ("process_open_fds", "process_threads"):
         assert after[name] == before[name], f"{name}: {before[name]}, then {after[name]}"
     grown = after["process_resident_memory_bytes"] - before["process_resident_memory_bytes"]
@@ -151,10 +172,10 @@ def main():
         study = folder / "chest.zip"
         subprocess.run([ctclip, "phantom", study, "--matrix", "64", "--thickness", "10", "--increment", "10", "--kernel", "soft"],
                        check=True, capture_output=True)
-        spool = folder / "spool"
-        with Service([ctclip, "serve", "--models", MODELS, "--port", "0", "--spool", spool, "--queue", "4",
+        state = folder / "state"
+        with Service([ctclip, "serve", "--models", MODELS, "--port", "0", "--state", state, "--queue", "4",
                       "--max-upload", "8M"]) as service:
-            check(service, study, spool, seconds)
+            check(service, study, state / "uploads", seconds)
 
 
 if __name__ == "__main__":
