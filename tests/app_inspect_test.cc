@@ -1,10 +1,9 @@
 #include <gmock/gmock.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "app/commands.h"
 #include "app/inspect_report.h"
+#include "study/study.h"
 #include "testing.h"
 
 namespace ctclip::app {
@@ -62,26 +61,6 @@ TEST(Inspect, ShowsNoNames) {
   EXPECT_THAT(report_text(report),
               AllOf(Not(HasSubstr("Golden")), HasSubstr("30 slices of 64 x 48")));
   EXPECT_THAT(report_json(report).dump(), Not(HasSubstr("Golden")));
-}
-
-int run(std::vector<std::string> arguments) {
-  CLI::App app;
-  Action action;
-  add_inspect(app, action);
-  std::reverse(arguments.begin(), arguments.end());
-  app.parse(arguments);
-  ::testing::internal::CaptureStdout();
-  const int status = action();
-  EXPECT_FALSE(::testing::internal::GetCapturedStdout().empty());
-  return status;
-}
-
-TEST(Inspect, ExitsWithWhetherTheStudyWouldBeAnswered) {
-  const std::string base = golden("dicom/s01_base.zip").string();
-  EXPECT_EQ(run({"inspect", base, "--any-anatomy"}), 0);
-  EXPECT_EQ(run({"inspect", base, "--json", "--threads", "1"}), 1) << "a ramp has no lungs";
-  EXPECT_EQ(run({"inspect", base, "--any-anatomy", "--series", "1.2.3"}), 1);
-  EXPECT_THROW(run({"inspect", "/nowhere"}), CLI::ParseError);
 }
 
 }  // namespace

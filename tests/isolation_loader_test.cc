@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "isolation_testing.h"
+#include "refusal.h"
 #include "study/nifti.h"
 #include "study_testing.h"
 
@@ -22,6 +23,7 @@ namespace {
 
 using ::ctclip::testing::data_dir;
 using ::ctclip::testing::golden;
+using ::ctclip::testing::refusal;
 using ::ctclip::testing::TempDir;
 
 LoaderOptions real_reader() {
@@ -52,6 +54,22 @@ void expect_same(const IsolatedLoader& loader, const std::filesystem::path& stud
 
 TEST(IsolatedLoader, FiltersSystemCallsHere) {
   EXPECT_TRUE(IsolatedLoader(real_reader()).filtered());
+}
+
+TEST(IsolatedLoader, AReaderStartsNoReaders) {
+  setenv("CTCLIP_READER", "1", 1);
+  EXPECT_EQ(refusal([] { IsolatedLoader loader(real_reader()); }), Code::internal);
+  unsetenv("CTCLIP_READER");
+}
+
+TEST(IsolatedLoader, AFolderIsReadToo) {
+  const StudyLoader loader = loader_of_files_and_folders(real_reader());
+  const Loaded nothing = load_with(loader, golden("dicom") / "nowhere.zip");
+  EXPECT_EQ(code_of(nothing), code_of(load_with(load_study, golden("dicom") / "nowhere.zip")));
+  const Loaded folder = load_with(loader, golden("dicom"), any_anatomy());
+  const Loaded here = load_with(load_study, golden("dicom"), any_anatomy());
+  EXPECT_EQ(code_of(folder), code_of(here));
+  EXPECT_EQ(folder.facts.format, "folder");
 }
 
 TEST(IsolatedLoader, GoldenStudiesAreReadAsInThisProcess) {

@@ -63,7 +63,8 @@ Observer keep(const ExportOptions& options) {
 void export_scores(const ExportOptions& options, Watch& watch) {
   const Pipeline pipeline(open_bundle(models_folder(options.model)),
                           std::make_shared<ThreadPool>(options.model.threads),
-                          nn::choose_precision(options.model.precision));
+                          nn::choose_precision(options.model.precision),
+                          study_loader(options.model.threads));
   StudyFacts facts;
   const Result result = pipeline.run(options.request, watch, facts, keep(options));
   if (!options.latents.empty()) write_latents(options.latents, result.scores);
@@ -76,8 +77,8 @@ void export_volume(const ExportOptions& options, Watch& watch) {
   ThreadPool pool(options.model.threads);
   StudyFacts facts;
   const Observer observer = keep(options);
-  const Volume volume =
-      load_study(options.request.input, options.request.study, pool, watch, facts);
+  const Volume volume = study_loader(options.model.threads)(
+      options.request.input, options.request.study, pool, watch, facts);
   if (observer.volume) observer.volume(volume);
   if (observer.prepared) observer.prepared(prepare(volume, geometry, pool, watch));
 }

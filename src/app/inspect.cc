@@ -9,6 +9,7 @@
 
 #include "app/commands.h"
 #include "app/inspect_report.h"
+#include "app/options.h"
 #include "study/study.h"
 
 namespace ctclip::app {
@@ -27,7 +28,7 @@ int inspect(const Options& options) {
   ThreadPool pool(options.threads);
   Watch watch;
   try {
-    load_study(options.study, options.load, pool, watch, report.facts);
+    study_loader(options.threads)(options.study, options.load, pool, watch, report.facts);
   } catch (const Error& error) {
     report.error = error;
   }

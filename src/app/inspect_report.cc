@@ -78,8 +78,7 @@ std::string report_text(const StudyReport& report) {
     fmt::format_to(
         out,
         "Files     {} images; skipped: {} hidden, {} DICOMDIR, {} no DICOM, {} without image\n",
-        contents.slices.size(), contents.hidden, contents.dicomdir, contents.not_dicom,
-        contents.no_image);
+        contents.images, contents.hidden, contents.dicomdir, contents.not_dicom, contents.no_image);
   }
   write_all_series(out, facts.choice.series);
   if (facts.geometry) write_geometry(out, *facts.geometry, facts.shape);

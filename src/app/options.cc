@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "base/error.h"
+#include "isolation/isolated_loader.h"
 #include "pipeline/bundle.h"
 
 namespace ctclip::app {
@@ -13,6 +14,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// A person sees the progress and can stop it; this is for a reader that hangs unseen.
+constexpr std::chrono::hours kReadingTime{1};
 constexpr int kLevelsToSource = 4;  ///< build/<preset>/ and two to spare
 
 fs::path folder_of_executable() {
@@ -27,6 +30,13 @@ bool is_bundle(const fs::path& folder) {
 }
 
 }  // namespace
+
+StudyLoader study_loader(int threads) {
+  isolation::LoaderOptions options;
+  options.threads = threads;
+  options.time = kReadingTime;
+  return isolation::loader_of_files_and_folders(options);
+}
 
 std::chrono::milliseconds milliseconds(double seconds) {
   return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));

@@ -10,6 +10,10 @@
 
 namespace ctclip::app {
 
+/// What reads the study of a command line, with as many threads: see
+/// isolation::loader_of_files_and_folders.
+StudyLoader study_loader(int threads);
+
 /// Options that several sub-commands share, each declared once.
 struct ModelOptions {
   std::filesystem::path models;

@@ -105,7 +105,8 @@ class Predictor {
 int run_predict(const PredictOptions& options) {
   Pipeline pipeline(open_bundle(models_folder(options.model)),
                     std::make_shared<ThreadPool>(options.model.threads),
-                    nn::choose_precision(options.model.precision));
+                    nn::choose_precision(options.model.precision),
+                    study_loader(options.model.threads));
   fmt::print(stderr, "{}\nModels: {}\n", kWarningEnglish, pipeline.bundle().title());
   int status = 0;
   Predictor(options, pipeline).run([&status](const Analysis& analysis) {

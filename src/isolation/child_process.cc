@@ -24,6 +24,10 @@ namespace {
 constexpr std::array kPassedOn = {"LD_LIBRARY_PATH", "DCMDICTPATH",  "ASAN_OPTIONS",
                                   "UBSAN_OPTIONS",   "TSAN_OPTIONS", "LSAN_OPTIONS"};
 
+/// Set in every reader, so that none starts readers of its own: a program that takes the reader's
+/// command for something else would start itself again and again.
+constexpr const char* kReader = "CTCLIP_READER";
+
 [[noreturn]] void cannot_start(int error) {
   throw Error(Code::internal, fmt::format("The process that reads studies cannot be started: {}.",
                                           std::generic_category().message(error)));
@@ -86,7 +90,7 @@ class Attributes {
 };
 
 std::vector<std::string> environment() {
-  std::vector<std::string> variables;
+  std::vector<std::string> variables = {fmt::format("{}=1", kReader)};
   for (const char* name : kPassedOn) {
     if (const char* value = std::getenv(name))
       variables.push_back(fmt::format("{}={}", name, value));
@@ -106,6 +110,7 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
 
 ChildProcess::ChildProcess(const std::filesystem::path& program, int socket, int input,
                            int volume) {
+  if (std::getenv(kReader) != nullptr) cannot_start(EDEADLK);
   const std::array given = {lifted(socket), lifted(input), lifted(volume)};
   FileActions actions;
   for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {

@@ -116,4 +116,15 @@ Volume IsolatedLoader::operator()(const std::filesystem::path& input, const Stud
   return volume;
 }
 
+StudyLoader loader_of_files_and_folders(LoaderOptions options) {
+  return [isolated = IsolatedLoader(std::move(options))](
+             const std::filesystem::path& input, const StudyOptions& study, ThreadPool& pool,
+             Watch& watch, StudyFacts& facts) {
+    std::error_code ignored;  // whatever it is, who opens it says what is wrong
+    return std::filesystem::is_directory(input, ignored)
+               ? load_study(input, study, pool, watch, facts)
+               : isolated(input, study, pool, watch, facts);
+  };
+}
+
 }  // namespace ctclip::isolation

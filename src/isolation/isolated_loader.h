@@ -47,4 +47,8 @@ class IsolatedLoader {
   bool filtered_ = false;
 };
 
+/// What reads the studies that a person names: a file in a process of its own, a folder in this one
+/// (a reader sees no file but the one that it was given).
+StudyLoader loader_of_files_and_folders(LoaderOptions options);
+
 }  // namespace ctclip::isolation

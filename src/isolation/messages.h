@@ -83,8 +83,8 @@ void fields(auto& archive, Like<StudyOptions> auto& value) {
 }
 
 void fields(auto& archive, Like<Contents> auto& value) {
-  auto& [slices, hidden, dicomdir, not_dicom, no_image, warnings] = value;
-  archive(hidden, dicomdir, not_dicom, no_image, warnings);
+  auto& [slices, images, hidden, dicomdir, not_dicom, no_image, warnings] = value;
+  archive(images, hidden, dicomdir, not_dicom, no_image, warnings);
 }
 
 void fields(auto& archive, Like<Series> auto& value) {

@@ -95,6 +95,7 @@ Contents scan(const Source& source, const Limits& limits, ThreadPool& pool, Watc
   Contents contents;
   contents.slices.reserve(slices);
   for (FileContents& file : files) add(std::move(file), contents);
+  contents.images = static_cast<int64_t>(contents.slices.size());
   return contents;
 }
 

@@ -52,6 +52,7 @@ struct Slice {
 /// source.
 struct Contents {
   std::vector<Slice> slices;
+  int64_t images = 0;  ///< how many slices: known also where their headers were left behind
   int64_t hidden = 0, dicomdir = 0, not_dicom = 0, no_image = 0;
   std::vector<std::string> warnings;
 };
