@@ -42,20 +42,16 @@ void PositionEncodingGenerator::operator()(const float* x, const Grid& grid, flo
   pass.engine.pool().run(grid.t * grid.h, [&](int64_t line) {
     const int64_t t = line / grid.h;
     const int64_t h = line % grid.h;
-    for (int64_t w = 0; w < grid.w; ++w) {
-      std::array<const float*, 27> neighbours{};
-      for (int64_t tap = 0; tap < 27; ++tap) {
-        const int64_t from_t = t + tap / 9 - 2;
-        const int64_t from_h = h + tap / 3 % 3 - 1;
-        const int64_t from_w = w + tap % 3 - 1;
-        const bool inside =
-            from_t >= 0 && from_h >= 0 && from_h < grid.h && from_w >= 0 && from_w < grid.w;
-        if (inside) neighbours[tap] = x + ((from_t * grid.h + from_h) * grid.w + from_w) * dim;
-      }
-      const int64_t token = line * grid.w + w;
-      nn::depthwise_tap_sum(x + token * dim, neighbours.data(), weight_.data(), bias_.data(), dim,
-                            out + token * dim);
+    std::array<const float*, 9> lines{};
+    for (int64_t i = 0; i < 9; ++i) {
+      const int64_t from_t = t + i / 3 - 2;
+      const int64_t from_h = h + i % 3 - 1;
+      const bool inside = from_t >= 0 && from_h >= 0 && from_h < grid.h;
+      if (inside) lines[i] = x + (from_t * grid.h + from_h) * grid.w * dim;
     }
+    const int64_t offset = line * grid.w * dim;
+    nn::depthwise_line(x + offset, lines.data(), weight_.data(), bias_.data(), grid.w, dim,
+                       out + offset);
   });
 }
 

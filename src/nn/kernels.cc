@@ -176,16 +176,66 @@ void divide_rows(float* out, int64_t rows, int64_t stride, int64_t dim, const fl
   }
 }
 
-void depthwise_tap_sum(const float* x, const float* const* neighbours, const float* weight,
-                       const float* bias, int64_t dim, float* out) {
-  for_each(x, dim, out, [&](V v, int64_t i) {
-    V total = load(bias, i, dim);
-    for (int tap = 0; tap < 27; ++tap) {
-      if (neighbours[tap] == nullptr) continue;
-      total = hn::MulAdd(load(weight + tap * dim, i, dim), load(neighbours[tap], i, dim), total);
+struct DepthwiseLine {
+  const float* x;
+  const float* const* lines;
+  const float* weight;
+  const float* bias;
+  int64_t width, dim;
+  float* out;
+};
+
+// Channels from `i` on of `kTokens` tokens from `first` on: each weight, and each token that is a
+// neighbour of several, is loaded once.
+template <int kTokens, class Load, class Store>
+HWY_INLINE void depthwise_tokens(const DepthwiseLine& line, int64_t first, int64_t i,
+                                 const Load& get, const Store& put) {
+  const auto token = [&](const float* from, int64_t w) {
+    return w < 0 || w >= line.width ? hn::Zero(kTag) : get(from + w * line.dim + i);
+  };
+  V total[kTokens];
+  for (V& sum : total) sum = get(line.bias + i);
+  for (int row = 0; row < 9; ++row) {
+    const float* from = line.lines[row];
+    if (from == nullptr) continue;
+    V near[kTokens + 2];
+    near[0] = token(from, first - 1);
+    for (int k = 0; k < kTokens; ++k) near[k + 1] = get(from + (first + k) * line.dim + i);
+    near[kTokens + 1] = token(from, first + kTokens);
+    for (int tap = 0; tap < 3; ++tap) {
+      const V weight = get(line.weight + (3 * row + tap) * line.dim + i);
+      for (int k = 0; k < kTokens; ++k) total[k] = hn::MulAdd(weight, near[k + tap], total[k]);
     }
-    return hn::Add(v, total);
-  });
+  }
+  for (int k = 0; k < kTokens; ++k) {
+    const int64_t at = (first + k) * line.dim + i;
+    put(hn::Add(get(line.x + at), total[k]), line.out + at);
+  }
+}
+
+template <class Load, class Store>
+HWY_INLINE void depthwise_channels(const DepthwiseLine& line, int64_t i, const Load& get,
+                                   const Store& put) {
+  int64_t w = 0;
+  for (; w + 8 <= line.width; w += 8) depthwise_tokens<8>(line, w, i, get, put);
+  for (; w + 4 <= line.width; w += 4) depthwise_tokens<4>(line, w, i, get, put);
+  for (; w < line.width; ++w) depthwise_tokens<1>(line, w, i, get, put);
+}
+
+void depthwise_line(const float* x, const float* const* lines, const float* weight,
+                    const float* bias, int64_t width, int64_t dim, float* out) {
+  const DepthwiseLine line{x, lines, weight, bias, width, dim, out};
+  int64_t i = 0;
+  for (; i + lanes() <= dim; i += lanes()) {
+    depthwise_channels(
+        line, i, [](const float* from) { return hn::LoadU(kTag, from); },
+        [](V v, float* to) { hn::StoreU(v, kTag, to); });
+  }
+  if (i == dim) return;
+  const auto mask = hn::FirstN(kTag, static_cast<std::size_t>(dim - i));
+  depthwise_channels(
+      line, i, [&](const float* from) { return hn::MaskedLoad(mask, kTag, from); },
+      [&](V v, float* to) { hn::BlendedStore(v, mask, kTag, to); });
 }
 
 double dot(const float* a, const float* b, int64_t count) {
@@ -235,7 +285,7 @@ HWY_EXPORT(leaky_relu);
 HWY_EXPORT(unit_heads);
 HWY_EXPORT(softmax_numerator);
 HWY_EXPORT(divide_rows);
-HWY_EXPORT(depthwise_tap_sum);
+HWY_EXPORT(depthwise_line);
 HWY_EXPORT(dot);
 HWY_EXPORT(add);
 HWY_EXPORT(argmax);
@@ -262,9 +312,9 @@ void softmax_numerator(float* x, int64_t rows, int64_t dim, const float* bias, f
 void divide_rows(float* out, int64_t rows, int64_t stride, int64_t dim, const float* sums) {
   HWY_DYNAMIC_DISPATCH(divide_rows)(out, rows, stride, dim, sums);
 }
-void depthwise_tap_sum(const float* x, const float* const* neighbours, const float* weight,
-                       const float* bias, int64_t dim, float* out) {
-  HWY_DYNAMIC_DISPATCH(depthwise_tap_sum)(x, neighbours, weight, bias, dim, out);
+void depthwise_line(const float* x, const float* const* lines, const float* weight,
+                    const float* bias, int64_t width, int64_t dim, float* out) {
+  HWY_DYNAMIC_DISPATCH(depthwise_line)(x, lines, weight, bias, width, dim, out);
 }
 double dot(const float* a, const float* b, int64_t count) {
   return HWY_DYNAMIC_DISPATCH(dot)(a, b, count);

@@ -35,10 +35,12 @@ void softmax_numerator(float* x, int64_t rows, int64_t dim, const float* bias, f
 /// Divides row r of out (leading dimension `stride`, `dim` values) by sums[r].
 void divide_rows(float* out, int64_t rows, int64_t stride, int64_t dim, const float* sums);
 
-/// out (dim) = x + bias + sum over 27 taps of weight[tap] (dim) * neighbour[tap] (dim); a null
-/// neighbour is zero padding.
-void depthwise_tap_sum(const float* x, const float* const* neighbours, const float* weight,
-                       const float* bias, int64_t dim, float* out);
+/// A line of `width` tokens of `dim` values each, plus its depthwise 3x3x3 convolution: out = x +
+/// bias + sum over 9 lines and 3 taps along each of weight[3 line + tap] (dim) * the token there.
+/// `lines` are the line's neighbours and itself in the order of the weights; a null one is zero
+/// padding, as is what lies beyond both ends.
+void depthwise_line(const float* x, const float* const* lines, const float* weight,
+                    const float* bias, int64_t width, int64_t dim, float* out);
 
 /// Inner product, accumulated in float over short runs and in double across them.
 double dot(const float* a, const float* b, int64_t count);
