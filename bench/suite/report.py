@@ -10,6 +10,8 @@ import pathlib
 import statistics
 import sys
 
+import aims
+
 NAMES = {"ctclip": "CT-CLIP", "supervised": "supervised model", "diffusion_classifier": "slice classifier, 216 slices",
          "encoder": "CT-ViT encoder, 240x480x480", "slices": "slice classifier, 216 slices of 256x256"}
 NETWORKS = ("ctclip", "supervised", "diffusion_classifier")
@@ -140,7 +142,12 @@ def denoiser(report):
             f"peak memory {it['peak_memory_gib']:.2f} GiB.")
 
 
-SECTIONS = [("A study", "stages", stages), ("Beside the peers", "networks", networks), ("The service", "service", service),
+def aimed_for(report):
+    return table(["", "aim", "found", "reached"], aims.rows(report))
+
+
+SECTIONS = [("What is aimed for", "stages", aimed_for), ("A study", "stages", stages), ("Beside the peers", "networks", networks),
+            ("The service", "service", service),
             ("Cost model", "cost", cost), ("The denoiser", "denoiser", denoiser)]
 
 

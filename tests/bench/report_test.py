@@ -56,6 +56,14 @@ class Report(unittest.TestCase):
                       "| 99.8 % of the codes | 3.0 |", text)
         self.assertIn("onnxruntime left out: absent.", text)
 
+    def test_aims_say_what_is_reached_and_what_not(self):
+        text = report.markdown(REPORT)
+        self.assertIn("| CT-ViT encoder, f32: of the peak, CPU clock | 85% | 50.0% | **no** |", text)
+        self.assertIn("| CT-ViT encoder, f32: times as quick as the fastest peer, CPU clock | 1.25 | 2.00 | yes |", text)
+        self.assertIn("| a study, f32: times its GFLOP at the peak | 1.5 | 2.12 | **no** |", text)
+        self.assertIn("| a study, f32: unzip, decode, prepare, s | 1.5 | 1.00 | yes |", text)
+        self.assertIn("| a study, f32: peak memory, GiB | 5.0 | 2.5 | yes |", text)
+
     def test_what_was_not_measured_has_no_section(self):
         self.assertNotIn("### The service", report.markdown(REPORT))
 
