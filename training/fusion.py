@@ -32,6 +32,7 @@ TREES = 300
 LEAST = 0.2  # a pathology's probability below this is no word for it, however healthy others are
 LONE_WEIGHT, LONE_HEALTHY_WEIGHT = 0.3, 0.03
 SPLITTINGS = 6  # ways of cutting the folds; scores are averaged over them
+RISING = ("supervised_", "ctclip_", "diffusion_classifier_mean_", "diffusion_classifier_max_")
 DETECTORS = ("supervised_", "ctclip_", "diffusion_classifier_")
 
 
@@ -101,8 +102,8 @@ def lone_rows(table: Table, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, n
 
 
 def train(table: Table) -> lightgbm.Booster:
-    """A pathology's probability may only raise the answer, and only from LEAST on; aggregates say the rest."""
-    rising = [int(name.startswith(("supervised_", "ctclip_"))) for name in table.names]
+    """A probability may only raise the answer, and a single pathology's only from LEAST on; aggregates say the rest."""
+    rising = [int(name.startswith(RISING)) for name in table.names]
     rows, labels, weights = table.rows.copy(), table.abnormal, np.ones(len(table.rows))
     if table.pathologies:
         rows[:, table.pathologies] = np.maximum(rows[:, table.pathologies], LEAST)

@@ -7,6 +7,17 @@ import torch
 from torch import Tensor, nn
 
 
+def has_quick_bfloat16() -> bool:
+    """Whether PyTorch convolves bfloat16 by the processor's own instructions, which Debian's 1.13 doesn't say of itself."""
+    ask = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return ask is not None and ask()
+
+
+def mixed_precision() -> torch.autocast:
+    """Convolutions and products in bfloat16 where that is quicker; weights stay in float32."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=has_quick_bfloat16())
+
+
 def weight_groups(model: nn.Module, decay: float) -> list[dict]:
     """Matrices decay; biases, gains and scales don't."""
     decayed = [p for p in model.parameters() if p.dim() > 1]

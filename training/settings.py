@@ -21,7 +21,7 @@ RECONSTRUCTION = {"slices": 4, "steps": 10, "noise_level": 500, "classifier_scal
 
 # Seeds of `ctclip phantom`, disjoint. Each network is fitted to `train`; heads and every choice also see `tune`;
 # the fusion sees `fusion` alone. The seeds of bench/accuracy.py begin at 9,000,000.
-SPLITS = {"train": (1_000_001, 900), "tune": (2_000_001, 160), "fusion": (3_000_001, 280)}
+SPLITS = {"train": (1_000_001, 1400), "tune": (2_000_001, 160), "fusion": (3_000_001, 280)}
 
 # The supervised model's pathologies, in its reference order.
 TARGETS = [
@@ -45,4 +45,4 @@ TARGETS = [
 BATCH = 4
 HEAD_STEPS = 500
 # By the clock: these stop wherever they are, and a faster machine gets further.
-SECONDS = {"pretrain": 7000, "supervised": 300, "slices": 2700, "denoiser": 240}
+SECONDS = {"pretrain": 7000, "supervised": 300, "slices": 5000, "denoiser": 240}

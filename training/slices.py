@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from data import IGNORED, Box, Split, from_bytes, shares
 from metrics import auroc
-from optimise import descend, warm_cosine, weight_groups
+from optimise import descend, mixed_precision, warm_cosine, weight_groups
 from settings import CLASSIFIER, SEED, SLICE_SIZE, VIT
 from unet import SliceClassifier, group_norm
 
@@ -154,7 +154,9 @@ def map_loss(logits: Tensor, places: Tensor) -> Tensor:
 
 
 def slice_loss(model: DenseClassifier, drawn: Slices, planes: Tensor, t: Tensor) -> Tensor:
-    logits, fine, coarse = model(planes, t)
+    with mixed_precision():
+        outputs = model(planes, t)
+    logits, fine, coarse = (out.float() for out in outputs)
     abnormal = drawn.labels.amax(dim=1).long()
     aside = F.binary_cross_entropy_with_logits(logits[:, 2:], drawn.labels) * 10
     maps = map_loss(fine, drawn.places) + map_loss(coarse, F.max_pool2d(drawn.places, 2))
@@ -168,7 +170,9 @@ def slice_scores(model: SliceClassifier, split: Split, step: int = 1) -> np.ndar
     scores = []
     for i in range(len(split)):
         x = cut(split.file[split.rows[i], FIRST:BEHIND:step])
-        scores.append(model(x, torch.zeros(len(x)))[:, :2].softmax(dim=1)[:, 1].numpy())
+        with mixed_precision():
+            logits = model(x, torch.zeros(len(x))).float()
+        scores.append(logits[:, :2].softmax(dim=1)[:, 1].numpy())
     model.train()
     return np.stack(scores)
 
@@ -182,12 +186,15 @@ def report(model: SliceClassifier, tune: Split, at: str) -> None:
 
 
 def train_classifier(
-    load: Callable[[], Split], tune_of: Callable[[], Split], out: Path, seconds: float
+    load: Callable[[], Split], tune_of: Callable[[], Split], out: Path, seconds: float, start: Path | None = None
 ) -> None:
+    """Writes the classifier to `out`; `start`: weights to go on from (the maps' heads begin anew)."""
     torch.manual_seed(SEED)
-    random = np.random.default_rng(SEED)
+    random = np.random.default_rng(SEED + (start is not None))
     schedule, draw = Schedule(), Drawer(load, random)
     model = DenseClassifier(len(draw.names))
+    if start is not None:
+        model.net.load_state_dict(torch.load(start))
     optimiser = torch.optim.AdamW(weight_groups(model, 0.02), betas=(0.9, 0.98))
     began, mean = time.time(), 0.0
     for step in itertools.count(1):

@@ -93,7 +93,7 @@ class Run:
             touched = np.concatenate([self.train.tokens, self.tune.tokens])
             codebook = fit_codebook(torch.cat(tokens), touched)
             torch.save((codebook, *(indices_of(part, codebook) for part in tokens)), cache)
-        codebook, of_train, of_tune = torch.load(cache)
+        codebook, of_train, of_tune = torch.load(cache, weights_only=False)
         train = self.studies(self.train, of_train, labels["train"], 1.0)
         tune = self.studies(self.tune, of_tune, labels["tune"], WEIGHT_OF_TUNE)
         lengths = first_lengths(codebook, torch.load(self.work / file)["model"])
