@@ -77,7 +77,7 @@ def write_placeholder(path: Path, names: list[str]) -> None:
 
 
 def features_of(program: Path, bundle: Path, studies: list[Path]) -> list[dict[str, float]]:
-    command = [program, "predict", "--details", "--models", bundle, *studies]
+    command = [program, "predict", "--details", "--precision", "f32", "--models", bundle, *studies]
     done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     failed = [a.get("error") for a in answers if a["processing_status"] != "Success"]

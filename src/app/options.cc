@@ -61,8 +61,8 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
       ->envname("CTCLIP_MODELS");
   command
       .add_option("--precision", options.precision,
-                  "How the image encoders multiply: f32, bf16 (twice as fast where the processor "
-                  "has it, rounded), auto (bf16 where the processor has it)")
+                  "How the image encoders multiply: auto (bf16 where the processor has it, else "
+                  "f32), f32, bf16 (rounded, twice as fast)")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}))
       ->capture_default_str();
   add_threads_option(command, options.threads);

@@ -17,7 +17,7 @@ StudyLoader study_loader(int threads);
 /// Options that several sub-commands share, each declared once.
 struct ModelOptions {
   std::filesystem::path models;
-  std::string precision = "f32";
+  std::string precision = "auto";
   int threads = 0;
 };
 void add_model_options(CLI::App& command, ModelOptions& options);

@@ -18,11 +18,13 @@ CLOSE = 1e-4
 
 
 def predict(ctclip, precision, isa=None):
+    """`precision` None: whatever the program does by itself."""
     environment = dict(os.environ)
+    chosen = ["--precision", precision] if precision else []
     if isa:
         environment["ONEDNN_MAX_CPU_ISA"] = isa
     return subprocess.run(
-        [ctclip, "predict", "--models", MODELS, "--details", "--any-anatomy", "--precision", precision, STUDY],
+        [ctclip, "predict", "--models", MODELS, "--details", "--any-anatomy", *chosen, STUDY],
         capture_output=True, text=True, env=environment, timeout=300, check=False)
 
 
@@ -50,6 +52,8 @@ def main():
     assert refused.returncode == 2 and "AVX512-BF16" in refused.stderr, refused.stderr
     chosen = details(predict(ctclip, "auto"))
     print(f"auto is {chosen['precision']} here")
+    default = details(predict(ctclip, None))
+    assert (default["precision"], default["features"]) == (chosen["precision"], chosen["features"]), "auto is the default"
     if chosen["precision"] == "bf16":
         assert chosen["features"] != full["features"], "nothing was rounded"
         assert details(predict(ctclip, "bf16"))["features"] == chosen["features"]
