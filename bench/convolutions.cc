@@ -19,7 +19,8 @@ constexpr Form kForms[] = {{32, 32, 256},  {32, 32, 128},    {64, 64, 64},    {1
 constexpr std::pair<nn::ConvolutionMethod, const char*> kMethods[] = {
     {nn::ConvolutionMethod::direct, "direct"},
     {nn::ConvolutionMethod::winograd_2, "F(2x2, 3x3)"},
-    {nn::ConvolutionMethod::winograd_4, "F(4x4, 3x3)"}};
+    {nn::ConvolutionMethod::winograd_4, "F(4x4, 3x3)"},
+    {nn::ConvolutionMethod::winograd_2_bf16, "F(2x2, 3x3) of bf16"}};
 constexpr int kCalls = 5;
 
 }  // namespace

@@ -33,7 +33,10 @@ def summary(line: str) -> dict:
     if answer["processing_status"] != "Success":
         raise SystemExit(f"a study was not answered: {answer}")
     found = {name: answer[name] for name in ("probability_of_pathology", "pathology", "most_dangerous_pathology_type")}
-    return {**found, "probabilities": answer["details"]["probabilities"], "precision": answer["details"]["precision"]}
+    details = answer["details"]
+    slices = details["anomaly"]["classifier"]
+    by_plane = dict(zip(map(str, slices["planes"]), slices["slices"], strict=True))
+    return {**found, "probabilities": {**details["probabilities"], "slices": by_plane}, "precision": details["precision"]}
 
 
 def predict(options: argparse.Namespace, studies: list[Path], precision: str) -> list[dict]:

@@ -14,13 +14,15 @@ from accuracy_report import table
 BEGIN, END = "<!-- bf16 against f32 -->", "<!-- end of bf16 against f32 -->"
 GOAL_FLIPS = 0.005  # of the decisions
 GOAL_AUROC = 0.002
-DETECTORS = {"ctclip": "CT-CLIP", "supervised": "supervised model"}
+ENCODERS = {"ctclip": "CT-CLIP", "supervised": "supervised model"}
+DETECTORS = {**ENCODERS, "slices": "slice classifier, by slice"}
 
 INTRODUCTION = """\
 ## bf16 against f32
 
-`--precision bf16` rounds the weights and inputs of the image encoders' products to 8 significant bits; everything else stays in
-float32, and the quantiser chooses what float32 would choose for its input. The same studies were answered in both by
+`--precision bf16` rounds what the image encoders and the slice classifier multiply to 8 significant bits: weights, inputs, queries,
+keys and values, and the tiles of F(2x2, 3x3). Sums, norms, the softmax and the residual stream stay in float32, and the quantiser
+chooses what float32 would choose for its input. The denoiser and gradients are of float32. The same studies were answered in both by
 `bench/precision.py`, which writes this section: {count} phantoms of seeds that nothing was trained on or chosen by{chest}.
 `bench/precision.py --count 200` makes more of them; it goes on where an earlier run stopped, and wants a new `--work` folder for
 another bundle.
@@ -115,9 +117,9 @@ def angle(one: list[float], other: list[float]) -> float:
 
 
 def latents(rows: list[dict]) -> str:
-    pairs = {d: [[row["latents"][p][d] for p in ("f32", "bf16")] for row in rows] for d in DETECTORS}
+    pairs = {d: [[row["latents"][p][d] for p in ("f32", "bf16")] for row in rows] for d in ENCODERS}
     lines, angles = [], []
-    for detector, title in DETECTORS.items():
+    for detector, title in ENCODERS.items():
         lines.append([title, *spread([b - a for one, other in pairs[detector] for a, b in zip(one, other, strict=True)])])
         angles += [angle(one, other) for one, other in pairs[detector]]
     text = f"""\
@@ -132,7 +134,8 @@ def real_study(chest: dict) -> str:
     found = {d: max(map(abs, differences(chest, d))) for d in DETECTORS}
     return (f"The real study: `probability_of_pathology` {chest['f32']['probability_of_pathology']:.4f} in f32, "
             f"{chest['bf16']['probability_of_pathology']:.4f} in bf16; the largest difference of a probability of CT-CLIP is "
-            f"{number(found['ctclip'])}, of the supervised model {number(found['supervised'])}. "
+            f"{number(found['ctclip'])}, of the supervised model {number(found['supervised'])}, of the slice classifier "
+            f"{number(found['slices'])}. "
             "What the bundle says of it means nothing, see above.\n")
 
 

@@ -14,7 +14,7 @@ import precision_report as report
 def answer(probability, ctclip=0.5, named="nodule"):
     return {"probability_of_pathology": probability, "pathology": int(probability >= 0.4), "precision": "",
             "most_dangerous_pathology_type": named,
-            "probabilities": {"ctclip": {"nodule": ctclip}, "supervised": {"cancer": 0.25}}}
+            "probabilities": {"ctclip": {"nodule": ctclip}, "supervised": {"cancer": 0.25}, "slices": {"4": 0.125}}}
 
 
 def row(seed, f32, bf16, findings=(), **more):
@@ -39,6 +39,7 @@ class Differences(unittest.TestCase):
         self.assertIn("| fusion: `probability_of_pathology` | 3 | 0.0400 | 0.0200 | 0.1000 | 0.1000 | 0.1000 |", text)
         self.assertIn("| CT-CLIP | 3 | 0.0833 | 0 | 0.2500 |", text)
         self.assertIn("| supervised model | 3 | 0 | 0 |", text)
+        self.assertIn("| slice classifier, by slice | 3 | 0 | 0 |", text)
 
     def test_answers_of_other_pathologies_are_not_compared(self):
         other = answer(0.9)

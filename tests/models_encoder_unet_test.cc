@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "golden.h"
 #include "nn/kernels.h"
+#include "nn/precision.h"
 
 namespace ctclip {
 namespace {
@@ -18,6 +19,7 @@ using testing::all_close;
 using testing::Bench;
 using testing::golden;
 using testing::golden_weights;
+using testing::relative_distance;
 
 struct Network {
   std::string name, file;
@@ -150,6 +152,26 @@ TEST(EncoderUnet, TinyFirstPoolingBlockAndMiddleValueByValue) {
   EXPECT_TRUE(all_close(seen.at("block_2"), reference(kTiny, "block_2_out_t0_slice0"), 1e-5));
   EXPECT_TRUE(
       all_close(seen.at("block_middle"), reference(kTiny, "block_middle_out_t0_slice0"), 5e-5));
+}
+
+// F(2x2, 3x3) in bf16 errs by 5/3 sqrt(2/3) roundings of a convolution's result
+// (tests/nn_bf16_test.cc); the 18 of the tiny network's residual blocks, its three attentions' four
+// products, add theirs as independent.
+TEST(EncoderUnet, Bf16StaysWithinTheRoundingOfItsLayers) {
+  if (!nn::multiplies_bf16()) GTEST_SKIP() << "this processor does not multiply bfloat16";
+  Bench bench;
+  bench.engine = nn::Engine(bench.pool, nn::Precision::bf16);
+  Tensor middle;
+  bench.trace = [&](std::string_view step, const Tensor& x) {
+    if (step == "block_middle") middle = x.clone();
+  };
+  const EncoderUnet classify = build(kTiny, bench.engine);
+  const Tensor slices = reference(kTiny, "input_slices").tensor();
+  classify(slices.data(), 0, bench.pass());
+  const double distance =
+      relative_distance(middle.values(), reference(kTiny, "block_middle_out_t0_slice0").values);
+  EXPECT_LT(distance, 5.0 / 3 * 0x1p-8 * std::sqrt(2.0 / 3 * (18 + 3 * 4)));
+  EXPECT_GT(distance, 0x1p-14) << "nothing was rounded";
 }
 
 // The backward pass against the forward pass alone: (f(x + h d) - f(x - h d)) / 2h = <gradient, d>

@@ -61,7 +61,7 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
       ->envname("CTCLIP_MODELS");
   command
       .add_option("--precision", options.precision,
-                  "How the image encoders multiply: auto (bf16 where the processor has it, else "
+                  "How the networks multiply: auto (bf16 where the processor has it, else "
                   "f32), f32, bf16 (rounded, twice as fast)")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}))
       ->capture_default_str();

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/error.h"
+#include "nn/bf16_kernels.h"
 #include "nn/kernels.h"
 
 namespace ctclip::models {
@@ -71,8 +72,11 @@ CosineAttention::CosineAttention(const Weights& scope, int64_t dim, int64_t head
       q_scale_(scope.take("q_scale", {head_dim_})),
       k_scale_(scope.take("k_scale", {head_dim_})),
       group_(std::clamp<int64_t>(kTokenRows / length, 1, sequences)),
-      query_block_(std::clamp<int64_t>(kScoreFloats / length, 1, length)) {
+      query_block_(std::clamp<int64_t>(kScoreFloats / length, 1, length)),
+      rounded_(engine.precision() == nn::Precision::bf16 && group_ == 1 &&
+               nn::attends_bf16(length, head_dim_)) {
   for (float& scale : q_scale_.values()) scale *= kScoreScale;
+  if (rounded_) return;
   if (group_ > 1) {
     add_block(group_, heads, length);
     if (sequences % group_ != 0) add_block(sequences % group_, heads, length);
@@ -111,6 +115,21 @@ void CosineAttention::attend(const Block& block, const float* q, const float* kv
   }
 }
 
+void CosineAttention::attend_rounded(const float* q, const float* kv, const Tensor* bias,
+                                     float* out, nn::Workspace& work) const {
+  const int64_t width = heads_ * head_dim_;
+  auto packed = work.borrow(nn::packed_head_floats(length_, head_dim_));
+  auto scratch = work.borrow(nn::attend_scratch(length_, head_dim_));
+  for (int64_t i = 0; i < heads_; ++i) {
+    const int64_t offset = i * head_dim_;
+    const nn::PackedHead head = nn::pack_head_bf16(kv + offset, kv + width + offset, 2 * width,
+                                                   length_, head_dim_, packed.data());
+    nn::attend_bf16({q + offset, length_, width}, head,
+                    bias == nullptr ? nullptr : bias->data() + i * length_ * length_,
+                    {out + offset, length_, width}, scratch.data());
+  }
+}
+
 void CosineAttention::attend_group(const float* q, const float* kv, int64_t sequences,
                                    const Tensor* bias, float* scores, float* sums,
                                    float* out) const {
@@ -134,7 +153,7 @@ void CosineAttention::attend_group(const float* q, const float* kv, int64_t sequ
 void CosineAttention::operator()(float* x, const Tensor* bias, const Pass& pass) const {
   const int64_t width = heads_ * head_dim_;
   const int64_t most = group_ * length_;
-  const int64_t score_rows = group_ > 1 ? most * heads_ : query_block_;
+  const int64_t score_rows = rounded_ ? 0 : group_ > 1 ? most * heads_ : query_block_;
   pass.engine.pool().run_blocks(sequences_, group_, [&](int64_t begin, int64_t end) {
     pass.watch.check();
     const int64_t rows = (end - begin) * length_;
@@ -152,7 +171,11 @@ void CosineAttention::operator()(float* x, const Tensor* bias, const Pass& pass)
     to_kv_(tokens, rows, kv.data());       // k, v = to_kv(x).chunk(2): of x itself, not of norm(x)
     nn::unit_heads(q.data(), rows, width, heads_, head_dim_, q_scale_.data());
     nn::unit_heads(kv.data(), rows, 2 * width, heads_, head_dim_, k_scale_.data());
-    attend_group(q.data(), kv.data(), end - begin, bias, scores.data(), sums.data(), out.data());
+    if (rounded_) {
+      attend_rounded(q.data(), kv.data(), bias, out.data(), pass.work);
+    } else {
+      attend_group(q.data(), kv.data(), end - begin, bias, scores.data(), sums.data(), out.data());
+    }
     to_out_(out.data(), rows, tokens, /*add_to_y=*/true);
   });
 }

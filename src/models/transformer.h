@@ -68,6 +68,9 @@ class CosineAttention {
   void add_block(int64_t sequences, int64_t heads, int64_t rows);
   void attend_group(const float* q, const float* kv, int64_t sequences, const Tensor* bias,
                     float* scores, float* sums, float* out) const;
+  // One sequence, with products of bf16.
+  void attend_rounded(const float* q, const float* kv, const Tensor* bias, float* out,
+                      nn::Workspace& work) const;
   void attend(const Block& block, const float* q, const float* kv, const float* bias, float* scores,
               float* sums, float* out) const;
 
@@ -76,7 +79,8 @@ class CosineAttention {
   nn::Linear to_q_, to_kv_, to_out_;
   Tensor q_scale_, k_scale_;  // (head_dim); the 8 of the scores is in q_scale_
   int64_t group_;  // short sequences that share a task, all heads in one product; 1 for long ones,
-  int64_t query_block_;  // which go head by head through blocks of so many queries
+  int64_t query_block_;  // which go head by head through blocks of so many queries,
+  bool rounded_;         // or by kernels of bf16
   std::map<std::pair<int64_t, int64_t>, Block> blocks_;  // by sequences and rows
 };
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "nn/bf16_kernels.h"
 #include "nn/kernels.h"
 
 namespace ctclip::models {
@@ -92,6 +93,8 @@ AttentionBlock::AttentionBlock(const Weights& scope, int64_t channels, int64_t h
     : channels_(channels),
       head_size_(require_heads(scope, channels, head_size, size.height * size.width)),
       positions_(size.height * size.width),
+      rounded_(engine.precision() == nn::Precision::bf16 &&
+               nn::attends_bf16(positions_, head_size)),
       norm_(scope.scope("norm"), channels),
       qkv_(take_qkv(scope.scope("qkv"), {channels, head_size, true}, positions_, engine, gradient)),
       out_(take_pointwise(scope.scope("proj_out"), channels, channels, 1, positions_, engine,
@@ -123,6 +126,16 @@ void AttentionBlock::attend(const float* qkv, float* scores, nn::Workspace& work
   nn::divide_rows(scores, positions_, positions_, positions_, sums.data());
 }
 
+void AttentionBlock::attend_rounded(const float* qkv, float* out, nn::Workspace& work) const {
+  const int64_t wide = 3 * channels_;
+  auto packed = work.borrow(nn::packed_head_floats(positions_, head_size_));
+  auto scratch = work.borrow(nn::attend_scratch(positions_, head_size_));
+  const auto head = nn::pack_head_bf16(qkv + head_size_, qkv + 2 * head_size_, wide, positions_,
+                                       head_size_, packed.data());
+  nn::attend_bf16({qkv, positions_, wide}, head, nullptr, {out, positions_, channels_},
+                  scratch.data());
+}
+
 int64_t AttentionBlock::flops() const {
   const int64_t linears = 4 * channels_ * channels_;    // q, k, v and the projection
   const int64_t products = 2 * positions_ * channels_;  // scores and values
@@ -135,13 +148,18 @@ Image AttentionBlock::operator()(const Image& x, const Pass& pass,
   NormMap norm = norm_.map(x, nullptr, pass.work);
   Image inner = Image::borrow(pass.work, x.size, channels_);
   auto qkv = pass.work.borrow(positions_ * 3 * channels_);
-  auto scores = pass.work.borrow(positions_ * positions_);
   nn::normalise(x.data(), positions_, channels_, norm.map(), inner.data());
   qkv_.forward(inner.data(), positions_, qkv.data());
   for (int64_t head = 0; head < channels_ / head_size_; ++head) {
     const float* part = qkv.data() + head * 3 * head_size_;
+    float* out = inner.data() + head * head_size_;
+    if (rounded_) {
+      attend_rounded(part, out, pass.work);
+      continue;
+    }
+    auto scores = pass.work.borrow(positions_ * positions_);
     attend(part, scores.data(), pass.work);
-    values_(scores.data(), part + 2 * head_size_, inner.data() + head * head_size_);
+    values_(scores.data(), part + 2 * head_size_, out);
   }
   Image y = Image::borrow(pass.work, x.size, channels_);
   std::copy_n(x.data(), x.count(), y.data());

@@ -179,7 +179,9 @@ WithBackward<nn::Convolution> take_convolution(const Weights& scope, int64_t in,
   const LazyTensor weight = scope.lazy("weight", {out, in, 3, 3});
   const Tensor bias = scope.take("bias", {weight.dim(0)});
   WithBackward<nn::Convolution> pair{nn::Convolution(weight, bias, size, 1, engine), {}};
-  if (gradient) pair.backward.emplace(nn::backward_weight(weight), Tensor(), size, 1, engine);
+  if (gradient)
+    pair.backward.emplace(nn::backward_weight(weight), Tensor(), size, 1,
+                          nn::Engine(engine.pool()));
   return pair;
 }
 
@@ -187,7 +189,8 @@ WithBackward<nn::Linear> make_pointwise(const LazyTensor& weight, const Tensor& 
                                         int64_t positions, const nn::Engine& engine,
                                         bool gradient) {
   WithBackward<nn::Linear> pair{nn::Linear(weight, bias, engine, positions), {}};
-  if (gradient) pair.backward.emplace(transposed(weight), Tensor(), engine, positions);
+  if (gradient)
+    pair.backward.emplace(transposed(weight), Tensor(), nn::Engine(engine.pool()), positions);
   return pair;
 }
 

@@ -74,17 +74,19 @@ struct Convolution::Impl {
   std::optional<Winograd> winograd;
 };
 
-ConvolutionMethod choose_method(int64_t in, int64_t out, Convolution::Size /*size*/,
-                                int64_t stride) {
+ConvolutionMethod choose_method(int64_t in, int64_t out, Convolution::Size /*size*/, int64_t stride,
+                                Precision precision) {
   constexpr int64_t kBlock = 16;
+  constexpr int64_t kWide = 512;  // beyond it F(2x2)'s weights come from memory again and again
   if (stride != 1 || in % kBlock != 0 || out % kBlock != 0) return ConvolutionMethod::direct;
-  return ConvolutionMethod::winograd_4;
+  return precision == Precision::bf16 && in <= kWide ? ConvolutionMethod::winograd_2_bf16
+                                                     : ConvolutionMethod::winograd_4;
 }
 
 Convolution::Convolution(const LazyTensor& weight, const Tensor& bias, Size size, int64_t stride,
                          const Engine& engine)
     : Convolution(weight, bias, size, stride, engine,
-                  choose_method(weight.dim(1), weight.dim(0), size, stride)) {}
+                  choose_method(weight.dim(1), weight.dim(0), size, stride, engine.precision())) {}
 
 Convolution::Convolution(const LazyTensor& weight, const Tensor& bias, Size size, int64_t stride,
                          const Engine& /*engine*/, ConvolutionMethod method)
@@ -96,8 +98,10 @@ Convolution::Convolution(const LazyTensor& weight, const Tensor& bias, Size size
   if (method == ConvolutionMethod::direct) {
     impl_->direct.emplace(weight, bias, size, output(), stride);
   } else {
-    const int64_t side = method == ConvolutionMethod::winograd_2 ? 2 : 4;
-    impl_->winograd.emplace(weight, bias, size.height, size.width, side);
+    const int64_t side = method == ConvolutionMethod::winograd_4 ? 4 : 2;
+    const Precision precision =
+        method == ConvolutionMethod::winograd_2_bf16 ? Precision::bf16 : Precision::f32;
+    impl_->winograd.emplace(weight, bias, size.height, size.width, side, precision);
   }
 }
 

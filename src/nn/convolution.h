@@ -11,8 +11,9 @@
 
 namespace ctclip::nn {
 
-/// How a convolution is computed; chosen by shape, by measurement (bench/convolutions.cc).
-enum class ConvolutionMethod { direct, winograd_2, winograd_4 };
+/// How a convolution is computed; chosen by shape and precision, by measurement
+/// (bench/convolutions.cc).
+enum class ConvolutionMethod { direct, winograd_2, winograd_4, winograd_2_bf16 };
 
 /// 2-D convolution 3x3, padding 1, stride 1 or 2, torch.nn.Conv2d, for images (height, width,
 /// channels) of one size. Weights are packed once, when the layer is built. Immutable; any number
@@ -54,8 +55,9 @@ class Convolution {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The method that a stride-1 convolution of this shape takes.
-ConvolutionMethod choose_method(int64_t in, int64_t out, Convolution::Size size, int64_t stride);
+/// The method that a convolution of this shape takes.
+ConvolutionMethod choose_method(int64_t in, int64_t out, Convolution::Size size, int64_t stride,
+                                Precision precision);
 
 /// The weights of the convolution that carries a gradient back through one of stride 1: in and out
 /// change places, the taps are mirrored. (out, in, 3, 3) -> (in, out, 3, 3).

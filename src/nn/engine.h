@@ -8,8 +8,9 @@
 namespace ctclip::nn {
 
 /// How the networks compute. A property of the engine that layers are built with, not a fork of the
-/// code. bf16: the weights and inputs of a Linear are rounded to bfloat16 (8 significant bits) and
-/// its products accumulated in float32; norms, softmax, residuals and everything else stay float32.
+/// code. bf16: what a Linear, a convolution or an attention multiplies is rounded to bfloat16 (8
+/// significant bits) and its products accumulated in float32; norms, softmax, residuals and
+/// everything else stay float32.
 enum class Precision { f32, bf16 };
 
 /// What layers are built with: the threads and the precision. The work is split over the pool by

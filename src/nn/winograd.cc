@@ -4,16 +4,20 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <tuple>
+
+#include "nn/bf16_kernels.h"
 
 namespace ctclip::nn {
 namespace {
 
 constexpr int64_t kBlockFloats = 1 << 17;  // transformed tiles and their products: half an L2 cache
-constexpr int64_t kNarrow = 128;  // channels: up to these our own product is the quicker one
-constexpr int64_t kFewest = 32;   // rows that a product needs to reach its speed
+constexpr int64_t kNarrow = 128;     // channels: up to these our own product is the quicker one
+constexpr int64_t kFewest = 32;      // rows that a product needs to reach its speed
+constexpr int64_t kLeastHeight = 8;  // of a band: it keeps two rows of the one above
 
 // G of the two algorithms, a row for each point of a line.
 constexpr std::array<std::array<double, 3>, 4> kSmall = {
@@ -53,13 +57,36 @@ Tensor transform(const SharedTensor& weight, int64_t side) {
   return result;
 }
 
-SharedTensor transformed(const LazyTensor& weight, int64_t side) {
+Shape transformed_shape(const LazyTensor& weight, int64_t side) {
   const auto line = static_cast<int64_t>(filter_matrix(side).size());
-  const Shape shape = {line * line, weight.dim(1), weight.dim(0)};
+  return {line * line, weight.dim(1), weight.dim(0)};
+}
+
+SharedTensor transformed(const LazyTensor& weight, int64_t side) {
+  const Shape shape = transformed_shape(weight, side);
   return weight
       .derive(fmt::format("winograd {} {}", side, to_string(shape)), shape,
               [&] { return transform(weight.values(), side); })
       .kept();
+}
+
+// (points, in / 2, out, 2)
+SharedBytes transformed_and_rounded(const LazyTensor& weight, int64_t side) {
+  const Shape shape = transformed_shape(weight, side);
+  const auto size = static_cast<std::size_t>(element_count(shape)) * sizeof(Bfloat16);
+  return weight.form(
+      fmt::format("winograd {} bf16 {}", side, to_string(shape)), size, [&](std::byte* to) {
+        const Tensor values = transform(weight.values(), side);
+        const int64_t out = shape[2];
+        for (int64_t pair = 0; pair < shape[0] * shape[1] / 2; ++pair) {
+          for (int64_t i = 0; i < 2 * out; ++i) {
+            const float value = values.data()[(2 * pair + i % 2) * out + i / 2];
+            const Bfloat16 rounded = round_bf16(value);
+            std::memcpy(to + (pair * 2 * out + i) * static_cast<int64_t>(sizeof rounded), &rounded,
+                        sizeof rounded);
+          }
+        }
+      });
 }
 
 }  // namespace
@@ -77,8 +104,9 @@ namespace {
 class NormalisedRows {
  public:
   NormalisedRows(const float* x, const ChannelMap& map, int64_t width, int64_t channels,
-                 int64_t rows, Workspace& work)
-      : x_(x),
+                 int64_t rows, Precision precision, Workspace& work)
+      : precision_(precision),
+        x_(x),
         map_(map),
         width_(width),
         channels_(channels),
@@ -89,8 +117,9 @@ class NormalisedRows {
     const int64_t kept = std::max<int64_t>(end_ - begin, 0);
     float* rows = memory_.data();
     std::copy_n(rows + (end_ - kept - begin_) * line(), kept * line(), rows);
-    normalise_silu(x_ + (begin + kept) * line(), (end - begin - kept) * width_, channels_, map_,
-                   rows + kept * line());
+    const auto normalise = precision_ == Precision::bf16 ? normalise_silu_bf16 : normalise_silu;
+    normalise(x_ + (begin + kept) * line(), (end - begin - kept) * width_, channels_, map_,
+              rows + kept * line());
     begin_ = begin;
     end_ = end;
     return rows;
@@ -99,6 +128,7 @@ class NormalisedRows {
  private:
   int64_t line() const { return width_ * channels_; }
 
+  Precision precision_;
   const float* x_;
   const ChannelMap& map_;
   int64_t width_, channels_;
@@ -109,14 +139,19 @@ class NormalisedRows {
 }  // namespace
 
 Winograd::Winograd(const LazyTensor& weight, const Tensor& bias, int64_t height, int64_t width,
-                   int64_t side)
-    : grid_{height, width, side},
+                   int64_t side, Precision precision)
+    : precision_(precision),
+      grid_{height, width, side},
       in_(weight.dim(1)),
       out_(weight.dim(0)),
       block_(std::min(std::max(kBlockFloats / (grid_.points() * (in_ + out_)), kFewest),
                       grid_.tiles())),
-      weight_(transformed(weight, side)),
       bias_(bias.clone()) {
+  if (precision_ == Precision::bf16) {
+    rounded_ = transformed_and_rounded(weight, side);
+    return;
+  }
+  weight_ = transformed(weight, side);
   if (in_ <= kNarrow) return;
   plan(band_tiles());
   plan(grid_.tiles() % band_tiles());
@@ -124,7 +159,8 @@ Winograd::Winograd(const LazyTensor& weight, const Tensor& bias, int64_t height,
 
 int64_t Winograd::band_rows() const {
   const int64_t enough = (kFewest + grid_.across() - 1) / grid_.across();
-  return std::min(enough, grid_.tiles() / grid_.across());
+  const int64_t tall = (kLeastHeight + grid_.side - 1) / grid_.side;
+  return std::min(std::max(enough, tall), grid_.tiles() / grid_.across());
 }
 
 // The products of a band of so many tiles: whole blocks, and the last one where it is shorter.
@@ -143,11 +179,19 @@ void Winograd::plan(int64_t tiles) {
   }
 }
 
-void Winograd::multiply(const float* tiles, int64_t count, float* products) const {
+void Winograd::multiply(const Rows& source, int64_t first, int64_t count, float* given,
+                        float* products) const {
+  if (precision_ == Precision::bf16) {
+    auto* tiles = reinterpret_cast<Bfloat16*>(given);
+    winograd_input_bf16(source.data, source.first, grid_, first, count, in_, tiles);
+    winograd_multiply_bf16(tiles, rounded_weight(), grid_.points(), count, in_, out_, products);
+    return;
+  }
+  winograd_input(source.data, source.first, grid_, first, count, in_, given);
   if (in_ <= kNarrow) {
-    winograd_multiply(tiles, weight_.data(), grid_.points(), count, in_, out_, products);
+    winograd_multiply(given, weight_.data(), grid_.points(), count, in_, out_, products);
   } else {
-    products_.at(count)(tiles, weight_.data(), products);
+    products_.at(count)(given, weight_.data(), products);
   }
 }
 
@@ -157,8 +201,7 @@ void Winograd::convolve(const Rows& source, int64_t first, int64_t tiles, float*
   auto products = work.borrow(grid_.points() * point_stride(block_, out_));
   for (int64_t done = 0; done < tiles; done += block_) {
     const int64_t count = std::min(block_, tiles - done);
-    winograd_input(source.data, source.first, grid_, first + done, count, in_, given.data());
-    multiply(given.data(), count, products.data());
+    multiply(source, first + done, count, given.data(), products.data());
     winograd_output(products.data(), grid_, first + done, count, out_,
                     bias_.empty() ? nullptr : bias_.data(), residual, y);
   }
@@ -168,7 +211,8 @@ void Winograd::operator()(const float* x, float* y, const float* residual, const
                           Workspace& work) const {
   const int64_t height = band_rows() * grid_.side;
   std::optional<NormalisedRows> normalised;
-  if (fused.silu != nullptr) normalised.emplace(x, *fused.silu, grid_.width, in_, height + 2, work);
+  if (fused.silu != nullptr)
+    normalised.emplace(x, *fused.silu, grid_.width, in_, height + 2, precision_, work);
   for (int64_t first = 0; first < grid_.tiles(); first += band_tiles()) {
     const int64_t top = first / grid_.across() * grid_.side;
     const int64_t bottom = std::min(top + height, grid_.height);

@@ -5,7 +5,9 @@
 
 #include "base/lazy_tensor.h"
 #include "base/tensor.h"
+#include "nn/bf16_kernels.h"
 #include "nn/channel_moments.h"
+#include "nn/engine.h"
 #include "nn/image_kernels.h"
 #include "nn/matmul.h"
 #include "nn/winograd_kernels.h"
@@ -24,13 +26,16 @@ struct Fused {
 /// It goes down the image in bands of tiles: their rows are normalised, blocks of tiles
 /// transformed, multiplied (one product for each point of a tile) and transformed back, and the
 /// moments of the result taken while all of that is in the L2 cache; the image itself is read and
-/// written once. Weights are transformed once, in double. Immutable; any number of threads may call
-/// it.
+/// written once. Weights are transformed once, in double. In bf16 tiles and weights are rounded
+/// when they have been transformed; everything else stays float32. Immutable; any number of threads
+/// may call it.
 class Winograd {
  public:
-  /// `weight` (out, in, 3, 3), `bias` (out) or empty; in and out multiples of 16; `side` 2 or 4.
+  /// `weight` (out, in, 3, 3), `bias` (out) or empty; in and out multiples of 16; `side` 2 or 4. In
+  /// bf16 only 2: F(4x4, 3x3) would be four to eight times as far off as the definition in bf16,
+  /// F(2x2, 3x3) is 5/3 times.
   Winograd(const LazyTensor& weight, const Tensor& bias, int64_t height, int64_t width,
-           int64_t side);
+           int64_t side, Precision precision = Precision::f32);
 
   /// x (height, width, in) -> y (height, width, out) = convolution + bias + residual; the residual
   /// may be null or y.
@@ -43,13 +48,21 @@ class Winograd {
   int64_t band_rows() const;
   int64_t band_tiles() const { return band_rows() * grid_.across(); }
   void plan(int64_t tiles);
-  void multiply(const float* tiles, int64_t count, float* products) const;
+  /// A block of tiles, as it comes to its products.
+  void multiply(const Rows& source, int64_t first, int64_t count, float* given,
+                float* products) const;
   void convolve(const Rows& source, int64_t first, int64_t tiles, float* y, const float* residual,
                 Workspace& work) const;
 
+  const Bfloat16* rounded_weight() const {
+    return reinterpret_cast<const Bfloat16*>(rounded_.data.get());
+  }
+
+  Precision precision_;
   TileGrid grid_;
   int64_t in_, out_, block_;
-  SharedTensor weight_;  // (points, in, out)
+  SharedTensor weight_;  // (points, in, out) in float32,
+  SharedBytes rounded_;  // or (points, in / 2, out, 2) in bf16
   Tensor bias_;
   std::map<int64_t, BatchMatMul> products_;  // by tiles of a block, where channels are many
 };

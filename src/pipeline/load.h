@@ -11,10 +11,10 @@ namespace ctclip {
 
 /// Loads a bundle (service.md "Models that users already have") into what answers studies, and logs
 /// one line: the bundle's name, and "not for patients" where its weights are not clinical.
-/// `threads`: of the pool that computes; 0 for one on each core. `precision`: of the image
-/// encoders. `at_once`: studies in the detectors (see Pipeline::compute_at_once). `load`: what
-/// reads the studies. Takes seconds and gigabytes. Throws Error{bad_model}: the file, what was
-/// expected, what was found.
+/// `threads`: of the pool that computes; 0 for one on each core. `precision`: of all
+/// networks but the denoiser. `at_once`: studies in the detectors (see Pipeline::compute_at_once).
+/// `load`: what reads the studies. Takes seconds and gigabytes. Throws Error{bad_model}: the file,
+/// what was expected, what was found.
 std::shared_ptr<const Analyser> load_analyser(const std::filesystem::path& models, int threads,
                                               nn::Precision precision, int at_once = 0,
                                               StudyLoader load = load_study);

@@ -49,7 +49,6 @@ class NewFolder {
 
 /// Builds the role's network of `weights`, as the pipeline will.
 void build(const Bundle& bundle, Role role, const Weights& weights, const nn::Engine& engine) {
-  const nn::Engine in_f32(engine.pool());
   switch (role) {
     case Role::ctclip: {
       const Tokenizer tokenizer(bundle.files.at(Role::vocabulary).path);
@@ -63,17 +62,17 @@ void build(const Bundle& bundle, Role role, const Weights& weights, const nn::En
     }
     case Role::diffusion_classifier:
       load_slice_classifier(weights, bundle.anomaly, bundle.files.contains(Role::diffusion_unet),
-                            in_f32);
+                            engine);
       break;
     case Role::diffusion_unet:
-      load_denoiser(weights, bundle.anomaly, in_f32);
+      load_denoiser(weights, bundle.anomaly, nn::Engine(engine.pool()));
       break;
     default:
       throw std::logic_error("no network");
   }
 }
 
-bool has_precisions(Role role) { return role == Role::ctclip || role == Role::supervised; }
+bool has_precisions(Role role) { return role != Role::diffusion_unet; }
 
 BundleFile pack_file(const Bundle& bundle, Role role, const fs::path& folder,
                      const std::vector<nn::Precision>& precisions, ThreadPool& pool) {

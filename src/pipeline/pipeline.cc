@@ -56,8 +56,8 @@ Pipeline::Pipeline(Bundle bundle, std::shared_ptr<ThreadPool> pool, nn::Precisio
     detectors_.push_back(std::make_unique<Supervised>(weights, options.geometry, engine_));
     operations_["supervised"] = encoder_operations(weights.scope("ct_clip"), options.geometry);
   }
-  anomaly_ = std::make_unique<AnomalyStage>(bundle_, nn::Engine(*pool_),
-                                            fusion_->wants("diffusion_reconstruction_"));
+  anomaly_ =
+      std::make_unique<AnomalyStage>(bundle_, engine_, fusion_->wants("diffusion_reconstruction_"));
   fusion_->require(available_features(detectors_, *anomaly_, bundle_.groups));
   operations_.merge(anomaly_->operations());
   hash_ = hash.get();

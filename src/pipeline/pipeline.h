@@ -38,7 +38,7 @@ struct Observer {
 class Pipeline : public Analyser {
  public:
   /// Loads every model and checks that the fusion's features are all made by some detector.
-  /// `precision`: of the two image encoders; the slice networks compute in float32. `load`: what
+  /// `precision`: of all networks but the denoiser, which computes in float32. `load`: what
   /// reads the studies. Throws Error{bad_model}: the file, what was expected, what was found.
   Pipeline(Bundle bundle, std::shared_ptr<ThreadPool> pool,
            nn::Precision precision = nn::Precision::f32, StudyLoader load = load_study);

@@ -1,0 +1,283 @@
+#include "nn/bf16_kernels.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+namespace ctclip::nn {
+
+Bfloat16 round_bf16(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  return static_cast<Bfloat16>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
+
+}  // namespace ctclip::nn
+
+#if defined(__x86_64__)
+
+// GCC 12 takes the undefined operand of its own intrinsics for a mistake (GCC bug 105593).
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#include <immintrin.h>
+
+// Functions of this file alone are compiled for the processors that have these instructions; what
+// the headers of other libraries define stays as it is everywhere else.
+#define CTCLIP_BF16 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
+#define CTCLIP_BF16_INLINE CTCLIP_BF16 __attribute__((always_inline)) inline
+
+namespace ctclip::nn {
+namespace {
+
+constexpr int64_t kLanes = 16;
+constexpr int64_t kAttended = 8;  // rows of queries at a time
+using V = __m512;
+
+CTCLIP_BF16_INLINE void store_rounded(V value, Bfloat16* to) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
+                      reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(value)));
+}
+
+// The rounded values in the lower halves of 32 bits.
+CTCLIP_BF16_INLINE __m512i widened(V value) {
+  return _mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(value)));
+}
+
+// B^T d for one line of a tile, as in winograd_kernels.cc.
+CTCLIP_BF16_INLINE void input_line(V (&d)[4]) {
+  const V d1 = d[1];
+  const V d2 = d[2];
+  d[0] -= d2;
+  d[1] = d1 + d2;
+  d[2] = d2 - d1;
+  d[3] = d1 - d[3];
+}
+
+// Column `left` of the tiles' rows that begin at `top`; outside of the image it is zero.
+CTCLIP_BF16_INLINE void take_column(const float* x, int64_t row, const TileGrid& grid, int64_t top,
+                                    int64_t left, int64_t channels, V (&column)[4]) {
+  const bool inside = left >= 0 && left < grid.width;
+  for (int64_t i = 0; i < 4; ++i) {
+    const int64_t line = top + i;
+    const bool there = inside && line >= 0 && line < grid.height;
+    column[i] = there ? _mm512_loadu_ps(x + ((line - row) * grid.width + left) * channels)
+                      : _mm512_setzero_ps();
+  }
+  input_line(column);
+}
+
+// One vector of channels of tiles beside each other: they share two columns with their neighbours.
+CTCLIP_BF16_INLINE void input_run(const float* x, int64_t row, const TileGrid& grid, int64_t top,
+                                  int64_t left, int64_t tiles, int64_t channels, int64_t stride,
+                                  Bfloat16* out) {
+  V columns[4][4];  // column, row
+  take_column(x, row, grid, top, left, channels, columns[0]);
+  take_column(x, row, grid, top, left + 1, channels, columns[1]);
+  for (int64_t tile = 0; tile < tiles; ++tile, left += 2, out += channels) {
+    take_column(x, row, grid, top, left + 2, channels, columns[2]);
+    take_column(x, row, grid, top, left + 3, channels, columns[3]);
+    for (int i = 0; i < 4; ++i) {
+      V line[4] = {columns[0][i], columns[1][i], columns[2][i], columns[3][i]};
+      input_line(line);
+      for (int j = 0; j < 4; ++j) store_rounded(line[j], out + (i * 4 + j) * stride);
+      columns[0][i] = columns[2][i];
+      columns[1][i] = columns[3][i];
+    }
+  }
+}
+
+template <int kRows, int kVectors>
+CTCLIP_BF16_INLINE void multiply_rows(const Bfloat16* a, int64_t in, const Bfloat16* b, int64_t out,
+                                      float* c) {
+  V sums[kRows][kVectors];
+  for (auto& line : sums) {
+    for (V& sum : line) sum = _mm512_setzero_ps();
+  }
+  for (int64_t k = 0; k < in; k += 2) {
+    __m512bh right[kVectors];
+    for (int j = 0; j < kVectors; ++j) {
+      right[j] = reinterpret_cast<__m512bh>(_mm512_loadu_si512(b + k * out + j * 2 * kLanes));
+    }
+    for (int i = 0; i < kRows; ++i) {
+      int32_t pair;
+      std::memcpy(&pair, a + i * in + k, sizeof pair);
+      const auto left = reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair));
+      for (int j = 0; j < kVectors; ++j) {
+        sums[i][j] = _mm512_dpbf16_ps(sums[i][j], left, right[j]);
+      }
+    }
+  }
+  for (int i = 0; i < kRows; ++i) {
+    for (int j = 0; j < kVectors; ++j) _mm512_storeu_ps(c + i * out + j * kLanes, sums[i][j]);
+  }
+}
+
+template <int kVectors>
+CTCLIP_BF16_INLINE void multiply_columns(const Bfloat16* a, int64_t count, int64_t in,
+                                         const Bfloat16* b, int64_t out, float* c) {
+  constexpr int kRows = 8;
+  int64_t row = 0;
+  for (; row + kRows <= count; row += kRows) {
+    multiply_rows<kRows, kVectors>(a + row * in, in, b, out, c + row * out);
+  }
+  for (; row < count; ++row) multiply_rows<1, kVectors>(a + row * in, in, b, out, c + row * out);
+}
+
+// exp(u) = 2^n p(r), |r| <= 1/2, with a polynomial of degree 4 for 2^r: 3e-6 of it.
+CTCLIP_BF16_INLINE V exp_roughly(V u) {
+  const V by_log2 = u * _mm512_set1_ps(1.442695041F);
+  const V whole = _mm512_roundscale_ps(by_log2, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const V r = by_log2 - whole;
+  V p = _mm512_set1_ps(0.00957010117F);
+  p = p * r + _mm512_set1_ps(0.0559178603F);
+  p = p * r + _mm512_set1_ps(0.240247448F);
+  p = p * r + _mm512_set1_ps(0.693121815F);
+  p = p * r + _mm512_set1_ps(0.999999261F);
+  return _mm512_scalef_ps(p, whole);
+}
+
+// a (count, in) times b (in / 2, out, 2).
+CTCLIP_BF16_INLINE void multiply(const Bfloat16* a, int64_t count, int64_t in, const Bfloat16* b,
+                                 int64_t out, float* c) {
+  int64_t column = 0;
+  for (; column + 2 * kLanes <= out; column += 2 * kLanes) {
+    multiply_columns<2>(a, count, in, b + 2 * column, out, c + column);
+  }
+  for (; column < out; column += kLanes) {
+    multiply_columns<1>(a, count, in, b + 2 * column, out, c + column);
+  }
+}
+
+// exp(scores + bias - their largest), rounded, and its sum before that.
+CTCLIP_BF16_INLINE float softmax_numerator(float* scores, const float* bias, int64_t length,
+                                           Bfloat16* weights) {
+  V largest = _mm512_set1_ps(-INFINITY);
+  for (int64_t i = 0; i < length; i += kLanes) {
+    V score = _mm512_loadu_ps(scores + i);
+    if (bias != nullptr) {
+      score += _mm512_loadu_ps(bias + i);
+      _mm512_storeu_ps(scores + i, score);
+    }
+    largest = _mm512_max_ps(largest, score);
+  }
+  const V top = _mm512_set1_ps(_mm512_reduce_max_ps(largest));
+  V sum = _mm512_setzero_ps();
+  for (int64_t i = 0; i < length; i += kLanes) {
+    const V e = exp_roughly(_mm512_loadu_ps(scores + i) - top);
+    sum += e;
+    store_rounded(e, weights + i);
+  }
+  return _mm512_reduce_add_ps(sum);
+}
+
+}  // namespace
+
+CTCLIP_BF16 void winograd_input_bf16(const float* x, int64_t row, const TileGrid& grid,
+                                     int64_t first, int64_t count, int64_t channels,
+                                     Bfloat16* out) {
+  const int64_t stride = point_stride_bf16(count, channels);
+  while (count > 0) {
+    const int64_t column = first % grid.across();
+    const int64_t tiles = std::min(count, grid.across() - column);
+    for (int64_t c = 0; c < channels; c += kLanes) {
+      input_run(x + c, row, grid, first / grid.across() * 2 - 1, column * 2 - 1, tiles, channels,
+                stride, out + c);
+    }
+    first += tiles;
+    count -= tiles;
+    out += tiles * channels;
+  }
+}
+
+CTCLIP_BF16 void winograd_multiply_bf16(const Bfloat16* tiles, const Bfloat16* weight,
+                                        int64_t points, int64_t count, int64_t in, int64_t out,
+                                        float* products) {
+  for (int64_t point = 0; point < points; ++point) {
+    multiply(tiles, count, in, weight, out, products);
+    tiles += point_stride_bf16(count, in);
+    products += point_stride(count, out);
+    weight += in * out;
+  }
+}
+
+CTCLIP_BF16 static void pack_keys(const float* keys, int64_t length, int64_t stride, int64_t dim,
+                                  Bfloat16* out) {
+  for (int64_t row = 0; row < length; ++row) {
+    for (int64_t c = 0; c < dim; c += kLanes) {
+      Bfloat16 rounded[kLanes];
+      store_rounded(_mm512_loadu_ps(keys + row * stride + c), rounded);
+      for (int64_t i = 0; i < kLanes; i += 2) {
+        std::memcpy(out + ((c + i) / 2 * length + row) * 2, rounded + i, 2 * sizeof(Bfloat16));
+      }
+    }
+  }
+}
+
+CTCLIP_BF16 static void pack_values(const float* values, int64_t length, int64_t stride,
+                                    int64_t dim, Bfloat16* out) {
+  for (int64_t row = 0; row < length; row += 2) {
+    for (int64_t c = 0; c < dim; c += kLanes, out += 2 * kLanes) {
+      const float* at = values + row * stride + c;
+      const __m512i upper = widened(_mm512_loadu_ps(at + stride));
+      const __m512i pairs =
+          _mm512_or_si512(_mm512_slli_epi32(upper, 16), widened(_mm512_loadu_ps(at)));
+      _mm512_storeu_si512(out, pairs);
+    }
+  }
+}
+
+PackedHead pack_head_bf16(const float* keys, const float* values, int64_t stride, int64_t length,
+                          int64_t dim, float* memory) {
+  auto* packed_keys = reinterpret_cast<Bfloat16*>(memory);
+  Bfloat16* packed_values = packed_keys + length * dim;
+  pack_keys(keys, length, stride, dim, packed_keys);
+  pack_values(values, length, stride, dim, packed_values);
+  return {packed_keys, packed_values, length, dim};
+}
+
+CTCLIP_BF16 void attend_bf16(const HeadRows<const float>& q, const PackedHead& head,
+                             const float* bias, const HeadRows<float>& out, float* scratch) {
+  const int64_t length = head.length;
+  const int64_t dim = head.dim;
+  float* scores = scratch;
+  float* sums = scores + kAttended * length;
+  auto* weights = reinterpret_cast<Bfloat16*>(sums + kAttended * dim);
+  auto* queries = weights + kAttended * length;
+  for (int64_t row = 0; row < q.rows; row += kAttended) {
+    const int64_t rows = std::min(kAttended, q.rows - row);
+    for (int64_t i = 0; i < rows; ++i) {
+      for (int64_t c = 0; c < dim; c += kLanes) {
+        store_rounded(_mm512_loadu_ps(q.data + (row + i) * q.stride + c), queries + i * dim + c);
+      }
+    }
+    multiply(queries, rows, dim, head.keys, length, scores);
+    V factors[kAttended];
+    for (int64_t i = 0; i < rows; ++i) {
+      const float* added = bias == nullptr ? nullptr : bias + (row + i) * length;
+      const float sum = softmax_numerator(scores + i * length, added, length, weights + i * length);
+      factors[i] = _mm512_set1_ps(1 / sum);
+    }
+    multiply(weights, rows, length, head.values, dim, sums);
+    for (int64_t i = 0; i < rows; ++i) {
+      for (int64_t c = 0; c < dim; c += kLanes) {
+        _mm512_storeu_ps(out.data + (row + i) * out.stride + c,
+                         _mm512_loadu_ps(sums + i * dim + c) * factors[i]);
+      }
+    }
+  }
+}
+
+CTCLIP_BF16 void normalise_silu_bf16(const float* x, int64_t positions, int64_t channels,
+                                     const ChannelMap& map, float* out) {
+  for (int64_t p = 0; p < positions; ++p, x += channels, out += channels) {
+    for (int64_t c = 0; c < channels; c += kLanes) {
+      const V centred = _mm512_loadu_ps(x + c) - _mm512_loadu_ps(map.mean + c);
+      const V u = centred * _mm512_loadu_ps(map.gain + c) + _mm512_loadu_ps(map.shift + c);
+      const V e = exp_roughly(-u);
+      _mm512_storeu_ps(out + c, u * _mm512_rcp14_ps(e + _mm512_set1_ps(1)));
+    }
+  }
+}
+
+}  // namespace ctclip::nn
+
+#endif
