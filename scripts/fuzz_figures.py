@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """A table in Markdown of what libFuzzer's logs say. Usage: fuzz_figures.py LOGS [--into DOCUMENT]
 
---into puts it between the document's lines "<!-- fuzz -->" and "<!-- end of fuzz -->".
-LOGS holds a file for each run, TARGET.SECONDS.log, as scripts/fuzz writes them. Executions, CPU time and stops of a
-target's runs are added up; coverage is the largest of them.
+--into adds them to the table between the document's lines "<!-- fuzz -->" and "<!-- end of fuzz -->", and moves the logs to
+LOGS/added, so that they count once. LOGS holds a file for each run, TARGET.START.RUN.log, as scripts/fuzz writes them.
+Executions, CPU time and stops of a target's runs are added up; coverage and memory are the largest of them.
 """
 
 import collections
@@ -24,6 +24,9 @@ class Target:
         self.memory = 0
 
     def add(self, text):
+        cpu = CPU.search(text)
+        if not cpu:  # it was killed, nobody knows how long it ran
+            return
         statuses = STATUS.findall(text)
         done = DONE.search(text)
         stats = dict(STAT.findall(text))
@@ -32,15 +35,33 @@ class Target:
         self.memory = max(self.memory, int(stats.get("peak_rss_mb", 0)))
         for _, edges, features in statuses:
             self.edges, self.features = max(self.edges, int(edges)), max(self.features, int(features))
-        if cpu := CPU.search(text):
-            minutes, seconds, system_minutes, system_seconds = map(float, cpu.groups())
-            self.cpu += 60 * (minutes + system_minutes) + seconds + system_seconds
+        minutes, seconds, system_minutes, system_seconds = map(float, cpu.groups())
+        self.cpu += 60 * (minutes + system_minutes) + seconds + system_seconds
 
 
-def table(logs):
+    def add_row(self, cells):
+        """A row of the table, as `table` writes it."""
+        executions, _, edges, features, cpu, memory, stopped = (float(cell.replace(",", "")) for cell in cells)
+        self.executions += int(executions)
+        self.cpu += cpu
+        self.stopped += int(stopped)
+        self.edges, self.features = max(self.edges, int(edges)), max(self.features, int(features))
+        self.memory = max(self.memory, int(memory))
+
+
+def read(logs, before=""):
+    """What the logs say, added to the rows of a table."""
     targets = collections.defaultdict(Target)
-    for log in sorted(logs.glob("*.log")):
+    for line in before.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 8 and cells[1][:1].isdigit():
+            targets[cells[0]].add_row(cells[1:])
+    for log in logs:
         targets[log.name.split(".")[0]].add(log.read_text(errors="replace"))
+    return targets
+
+
+def table(targets):
     lines = ["| target | executions | per CPU second | edges | features | CPU seconds | peak, MB | runs that stopped |",
              "| --- | --- | --- | --- | --- | --- | --- | --- |"]
     for name, target in sorted(targets.items()):
@@ -51,14 +72,18 @@ def table(logs):
 
 
 def main():
-    figures = table(pathlib.Path(sys.argv[1]))
+    folder = pathlib.Path(sys.argv[1])
+    logs = sorted(folder.glob("*.log"))
     if sys.argv[2:3] != ["--into"]:
-        print(figures, end="")
+        print(table(read(logs)), end="")
         return
     document = pathlib.Path(sys.argv[3])
     before, rest = document.read_text().split("<!-- fuzz -->\n", 1)
-    after = rest.split("<!-- end of fuzz -->", 1)[1]
-    document.write_text(f"{before}<!-- fuzz -->\n\n{figures}\n<!-- end of fuzz -->{after}")
+    kept, after = rest.split("<!-- end of fuzz -->", 1)
+    document.write_text(f"{before}<!-- fuzz -->\n\n{table(read(logs, kept))}\n<!-- end of fuzz -->{after}")
+    (folder / "added").mkdir(exist_ok=True)
+    for log in logs:
+        log.rename(folder / "added" / log.name)
 
 
 main()
