@@ -152,6 +152,27 @@ TEST_F(Bf16, SiluIsCloserThanWhatIsRoundedAfterIt) {
   }
 }
 
+TEST_F(Bf16, PoolsWhatIsActivated) {
+  constexpr int64_t kChannels = 32, kHeight = 3, kWidth = 5;
+  const Tensor x = normal({2 * kHeight, 2 * kWidth, kChannels}, 10);
+  Tensor rows = normal({4, kChannels}, 11);
+  const nn::ChannelMap map{rows.data(), rows.data() + kChannels, rows.data() + 2 * kChannels,
+                           rows.data() + 3 * kChannels};
+  Tensor normed = Tensor::uninitialised({kHeight, kWidth, kChannels});
+  Tensor plain = Tensor::uninitialised(normed.shape());
+  Tensor normed_f32 = Tensor::uninitialised(normed.shape());
+  Tensor plain_f32 = Tensor::uninitialised(normed.shape());
+  nn::normalise_silu_pool_bf16(x.data(), kHeight, kWidth, kChannels, map, normed.data(),
+                               plain.data());
+  nn::normalise_silu_pool(x.data(), kHeight, kWidth, kChannels, map, normed_f32.data(),
+                          plain_f32.data());
+  for (int64_t i = 0; i < normed.size(); ++i) {
+    // Each of the four is off by a 2^-14 of it and float32's own rounding; values are below 32.
+    ASSERT_NEAR(normed.data()[i], normed_f32.data()[i], 32 * (0x1p-14 + 1e-5));
+    ASSERT_NEAR(plain.data()[i], plain_f32.data()[i], 32 * 0x1p-23);
+  }
+}
+
 struct Head {
   int64_t rows, length, dim;
   bool biased;

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "models/layers.h"
+#include "nn/bf16_kernels.h"
 #include "nn/kernels.h"
 
 namespace ctclip::models {
@@ -206,6 +207,7 @@ WithBackward<nn::Linear> take_pointwise(const Weights& scope, int64_t in, int64_
 ResidualBlock::ResidualBlock(const Weights& scope, int64_t in, int64_t embedding, ImageSize size,
                              Options options, const nn::Engine& engine)
     : options_(options),
+      rounded_(engine.precision() == nn::Precision::bf16),
       norm_1_(scope.scope("in_layers.0"), in),
       convolve_1_(take_convolution(scope.scope("in_layers.2"), in, -1, after(size, options.down),
                                    engine, options.gradient)),
@@ -238,8 +240,9 @@ Image ResidualBlock::convolved(const Image& x, const nn::ChannelMap& map,
   }
   Image inner = Image::borrow(work, hidden.size, x.channels);
   small = Image::borrow(work, hidden.size, x.channels);
-  nn::normalise_silu_pool(x.data(), hidden.size.height, hidden.size.width, x.channels, map,
-                          inner.data(), small->data());
+  const auto pool = rounded_ ? nn::normalise_silu_pool_bf16 : nn::normalise_silu_pool;
+  pool(x.data(), hidden.size.height, hidden.size.width, x.channels, map, inner.data(),
+       small->data());
   convolve_1_.forward(inner.data(), hidden.data(), work, nullptr, {nullptr, &*hidden.moments});
   return hidden;
 }

@@ -125,6 +125,7 @@ class ResidualBlock {
   Image spread(const Image& grad, nn::Workspace& work) const;
 
   Options options_;
+  bool rounded_;  // what is multiplied is of bf16
   GroupNorm norm_1_;
   WithBackward<nn::Convolution> convolve_1_;
   nn::Linear time_;

@@ -29,6 +29,7 @@ namespace ctclip::nn {
 namespace {
 
 constexpr int64_t kLanes = 16;
+constexpr int64_t kAhead = 1024;  // floats: a processor does not foresee the next page
 constexpr int64_t kAttended = 8;  // rows of queries at a time
 using V = __m512;
 
@@ -134,6 +135,13 @@ CTCLIP_BF16_INLINE V exp_roughly(V u) {
   p = p * r + _mm512_set1_ps(0.999999261F);
   return _mm512_scalef_ps(p, whole);
 }
+
+CTCLIP_BF16_INLINE V mapped(V value, int64_t c, const ChannelMap& map) {
+  return (value - _mm512_loadu_ps(map.mean + c)) * _mm512_loadu_ps(map.gain + c) +
+         _mm512_loadu_ps(map.shift + c);
+}
+
+CTCLIP_BF16_INLINE V silu(V u) { return u * _mm512_rcp14_ps(exp_roughly(-u) + _mm512_set1_ps(1)); }
 
 // a (count, in) times b (in / 2, out, 2).
 CTCLIP_BF16_INLINE void multiply(const Bfloat16* a, int64_t count, int64_t in, const Bfloat16* b,
@@ -270,10 +278,29 @@ CTCLIP_BF16 void normalise_silu_bf16(const float* x, int64_t positions, int64_t 
                                      const ChannelMap& map, float* out) {
   for (int64_t p = 0; p < positions; ++p, x += channels, out += channels) {
     for (int64_t c = 0; c < channels; c += kLanes) {
-      const V centred = _mm512_loadu_ps(x + c) - _mm512_loadu_ps(map.mean + c);
-      const V u = centred * _mm512_loadu_ps(map.gain + c) + _mm512_loadu_ps(map.shift + c);
-      const V e = exp_roughly(-u);
-      _mm512_storeu_ps(out + c, u * _mm512_rcp14_ps(e + _mm512_set1_ps(1)));
+      __builtin_prefetch(x + c + kAhead);
+      _mm512_storeu_ps(out + c, silu(mapped(_mm512_loadu_ps(x + c), c, map)));
+    }
+  }
+}
+
+CTCLIP_BF16 void normalise_silu_pool_bf16(const float* x, int64_t h, int64_t w, int64_t channels,
+                                          const ChannelMap& map, float* normed, float* plain) {
+  const V quarter = _mm512_set1_ps(0.25F);
+  const int64_t line = 2 * w * channels;
+  for (int64_t p = 0; p < h * w; ++p, normed += channels, plain += channels) {
+    const float* corner = x + p / w * 2 * line + p % w * 2 * channels;
+    for (int64_t c = 0; c < channels; c += kLanes) {
+      V sum = _mm512_setzero_ps();
+      V active = _mm512_setzero_ps();
+      for (const int64_t place : {int64_t{0}, channels, line, line + channels}) {
+        __builtin_prefetch(corner + place + c + kAhead);
+        const V value = _mm512_loadu_ps(corner + place + c);
+        sum += value;
+        active += silu(mapped(value, c, map));
+      }
+      _mm512_storeu_ps(normed + c, active * quarter);
+      _mm512_storeu_ps(plain + c, sum * quarter);
     }
   }
 }

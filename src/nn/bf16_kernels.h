@@ -62,5 +62,8 @@ void attend_bf16(const HeadRows<const float>& q, const PackedHead& head, const f
 /// As normalise_silu, to some 1e-4 of the value: what follows is rounded to 4e-3 of it.
 void normalise_silu_bf16(const float* x, int64_t positions, int64_t channels, const ChannelMap& map,
                          float* out);
+/// As normalise_silu_pool, likewise.
+void normalise_silu_pool_bf16(const float* x, int64_t h, int64_t w, int64_t channels,
+                              const ChannelMap& map, float* normed, float* plain);
 
 }  // namespace ctclip::nn
