@@ -75,7 +75,8 @@ class TimeEmbedding {
   nn::Linear first_, second_;
 };
 
-/// A layer and, where gradients are asked for, the layer that carries a gradient back through it.
+/// A layer and, where gradients are asked for, the layer that carries a gradient back through it,
+/// always in float32.
 template <class Layer>
 struct WithBackward {
   Layer forward;
