@@ -38,7 +38,6 @@ class Target:
         minutes, seconds, system_minutes, system_seconds = map(float, cpu.groups())
         self.cpu += 60 * (minutes + system_minutes) + seconds + system_seconds
 
-
     def add_row(self, cells):
         """A row of the table, as `table` writes it."""
         executions, _, edges, features, cpu, memory, stopped = (float(cell.replace(",", "")) for cell in cells)

@@ -8,8 +8,12 @@
 #include "checkpoint/checkpoint.h"
 #include "models/transformer.h"
 #include "nn/engine.h"
+#include "nn/precision.h"
 #include "nn/workspace.h"
 #include "testing.h"
+
+#define NEEDS_BF16() \
+  if (!nn::multiplies_bf16()) GTEST_SKIP() << "this processor does not multiply bfloat16"
 
 namespace ctclip::testing {
 

@@ -9,7 +9,6 @@
 #include "base/error.h"
 #include "golden.h"
 #include "nn/kernels.h"
-#include "nn/precision.h"
 
 namespace ctclip {
 namespace {
@@ -158,7 +157,7 @@ TEST(EncoderUnet, TinyFirstPoolingBlockAndMiddleValueByValue) {
 // (tests/nn_bf16_test.cc); the 18 of the tiny network's residual blocks, its three attentions' four
 // products, add theirs as independent.
 TEST(EncoderUnet, Bf16StaysWithinTheRoundingOfItsLayers) {
-  if (!nn::multiplies_bf16()) GTEST_SKIP() << "this processor does not multiply bfloat16";
+  NEEDS_BF16();
   Bench bench;
   bench.engine = nn::Engine(bench.pool, nn::Precision::bf16);
   Tensor middle;

@@ -7,12 +7,13 @@
 #include <random>
 #include <vector>
 
+#include "golden.h"
 #include "nn/convolution.h"
-#include "nn/precision.h"
-#include "testing.h"
 
 namespace ctclip {
 namespace {
+
+using testing::normal_tensor;
 
 // Rounding to 8 significant bits is off by at most this share of a value; its mean square is a
 // third of the largest one's.
@@ -20,21 +21,11 @@ constexpr double kRounding = 0x1p-8;
 
 class Bf16 : public ::testing::Test {
  protected:
-  void SetUp() override {
-    if (!nn::multiplies_bf16()) GTEST_SKIP() << "this processor does not multiply bfloat16";
-  }
+  void SetUp() override { NEEDS_BF16(); }
   ThreadPool pool_{1};
   nn::Engine engine_{pool_, nn::Precision::bf16};
   nn::Workspace work_;
 };
-
-Tensor normal(const Shape& shape, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<float> distribution;
-  Tensor out = Tensor::uninitialised(shape);
-  for (float& value : out.values()) value = distribution(generator);
-  return out;
-}
 
 Tensor whole_numbers(const Shape& shape, int64_t most, float step, unsigned seed) {
   std::mt19937 generator(seed);
@@ -92,8 +83,8 @@ TEST_F(Bf16, ConvolutionIsExactForWhatBfloat16Holds) {
 // draws.
 TEST_F(Bf16, ConvolutionIsWithinTheRoundingOfItsTiles) {
   for (const auto& [in, out, height, width] : kShapes) {
-    const Tensor x = normal({height, width, in}, 3);
-    const Tensor weight = normal({out, in, 3, 3}, 4);
+    const Tensor x = normal_tensor({height, width, in}, 3);
+    const Tensor weight = normal_tensor({out, in, 3, 3}, 4);
     const Tensor rounded =
         convolve(weight, x, {}, nn::ConvolutionMethod::winograd_2_bf16, engine_, work_);
     const Tensor exact = convolve(weight, x, {}, nn::ConvolutionMethod::direct, engine_, work_);
@@ -112,9 +103,9 @@ TEST_F(Bf16, ConvolutionIsWithinTheRoundingOfItsTiles) {
 
 TEST_F(Bf16, ConvolutionTakesOverItsNeighboursWork) {
   for (const auto& [in, out, height, width] : kShapes) {
-    const Tensor x = normal({height, width, in}, 5);
-    const Tensor weight = normal({out, in, 3, 3}, 6);
-    Tensor rows = normal({4, in}, 7);
+    const Tensor x = normal_tensor({height, width, in}, 5);
+    const Tensor weight = normal_tensor({out, in, 3, 3}, 6);
+    Tensor rows = normal_tensor({4, in}, 7);
     const nn::ChannelMap map{rows.data(), rows.data() + in, rows.data() + 2 * in,
                              rows.data() + 3 * in};
     nn::ChannelMoments moments(out);
@@ -154,8 +145,8 @@ TEST_F(Bf16, SiluIsCloserThanWhatIsRoundedAfterIt) {
 
 TEST_F(Bf16, PoolsWhatIsActivated) {
   constexpr int64_t kChannels = 32, kHeight = 3, kWidth = 5;
-  const Tensor x = normal({2 * kHeight, 2 * kWidth, kChannels}, 10);
-  Tensor rows = normal({4, kChannels}, 11);
+  const Tensor x = normal_tensor({2 * kHeight, 2 * kWidth, kChannels}, 10);
+  Tensor rows = normal_tensor({4, kChannels}, 11);
   const nn::ChannelMap map{rows.data(), rows.data() + kChannels, rows.data() + 2 * kChannels,
                            rows.data() + 3 * kChannels};
   Tensor normed = Tensor::uninitialised({kHeight, kWidth, kChannels});
@@ -212,7 +203,7 @@ TEST_F(Bf16, AttentionIsWithinTheRoundingOfItsFactors) {
   for (const Head& head : {Head{21, 64, 32, true}, Head{8, 576, 32, true}, Head{64, 64, 64, false},
                            Head{5, 16, 16, false}}) {
     const int64_t stride = 3 * head.dim;
-    Tensor qkv = normal({std::max(head.rows, head.length), stride}, 8);
+    Tensor qkv = normal_tensor({std::max(head.rows, head.length), stride}, 8);
     double longest = 0;
     for (int64_t row = 0; row < qkv.dim(0); ++row) {
       float* values = qkv.data() + row * stride;
@@ -229,7 +220,7 @@ TEST_F(Bf16, AttentionIsWithinTheRoundingOfItsFactors) {
       for (int64_t i = 0; i < head.dim; ++i) squares += std::pow(qkv.data()[row * stride + i], 2);
       largest = std::max(largest, std::sqrt(squares));
     }
-    const Tensor bias = normal({head.rows, head.length}, 9);
+    const Tensor bias = normal_tensor({head.rows, head.length}, 9);
     std::vector<float> packed(
         static_cast<std::size_t>(nn::packed_head_floats(head.length, head.dim)));
     std::vector<float> scratch(static_cast<std::size_t>(nn::attend_scratch(head.length, head.dim)));

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <random>
 
 #include "nn/engine.h"
 #include "nn/kernels.h"
@@ -14,14 +13,7 @@ namespace {
 
 using nn::Convolution;
 using nn::ConvolutionMethod;
-
-Tensor random(const Shape& shape, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<float> normal;
-  Tensor out = Tensor::uninitialised(shape);
-  for (float& value : out.values()) value = normal(generator);
-  return out;
-}
+using testing::normal_tensor;
 
 // The definition, in double: x (h, w, in) -> (h', w', out).
 std::vector<double> convolve(const Tensor& x, const Tensor& weight, const Tensor& bias,
@@ -70,8 +62,8 @@ class ConvolutionOf : public ::testing::TestWithParam<Case> {
   ThreadPool pool_{1};
   const nn::Engine engine_{pool_};
   nn::Workspace work_;
-  const Tensor weight_ = random({c_.out, c_.in, 3, 3}, 1);
-  const Tensor x_ = random({c_.height, c_.width, c_.in}, 3);
+  const Tensor weight_ = normal_tensor({c_.out, c_.in, 3, 3}, 1);
+  const Tensor x_ = normal_tensor({c_.height, c_.width, c_.in}, 3);
 };
 class FusedConvolutionOf : public ConvolutionOf {};
 
@@ -81,10 +73,10 @@ class FusedConvolutionOf : public ConvolutionOf {};
 // are up to 20 times larger than its result (the row sums of |B^T|, |A^T|), of which a half shows;
 // F(2x2, 3x3) twice.
 TEST_P(ConvolutionOf, EqualsItsDefinition) {
-  const Tensor bias = random({c_.out}, 2);
+  const Tensor bias = normal_tensor({c_.out}, 2);
   const Convolution convolution = layer(bias);
   Tensor y = output_of(convolution);
-  const Tensor other = random(y.shape(), 4);
+  const Tensor other = normal_tensor(y.shape(), 4);
   const double growth = c_.method == ConvolutionMethod::winograd_4   ? 10
                         : c_.method == ConvolutionMethod::winograd_2 ? 2
                                                                      : 1;
@@ -130,7 +122,7 @@ Tensor activated(const Tensor& x, const nn::ChannelMap& map) {
 
 // Bands share rows, and the last one is shorter: 7, 9 and 70 rows are no multiples of a band's.
 TEST_P(FusedConvolutionOf, TakesOverItsNeighboursWork) {
-  Tensor rows = random({4, c_.in}, 5);
+  Tensor rows = normal_tensor({4, c_.in}, 5);
   const nn::ChannelMap map{rows.data(), rows.data() + c_.in, rows.data() + 2 * c_.in,
                            rows.data() + 3 * c_.in};
   const Convolution convolution = layer({});
@@ -176,9 +168,9 @@ TEST(Convolution, BackwardIsTheAdjoint) {
   ThreadPool pool(1);
   const nn::Engine engine(pool);
   nn::Workspace work;
-  const Tensor weight = random({64, 32, 3, 3}, 5);
-  const Tensor x = random({12, 12, 32}, 6);
-  const Tensor g = random({12, 12, 64}, 7);
+  const Tensor weight = normal_tensor({64, 32, 3, 3}, 5);
+  const Tensor x = normal_tensor({12, 12, 32}, 6);
+  const Tensor g = normal_tensor({12, 12, 64}, 7);
   const Convolution forward(weight, {}, {12, 12}, 1, engine, ConvolutionMethod::direct);
   const Convolution backward(nn::backward_weight(weight), {}, {12, 12}, 1, engine);
   Tensor y = Tensor::uninitialised(g.shape());

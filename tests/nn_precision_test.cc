@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <random>
-
 #include "base/error.h"
 #include "golden.h"
 #include "models/image_encoder.h"
@@ -14,22 +12,12 @@ namespace {
 
 using testing::golden;
 using testing::golden_weights;
+using testing::normal_tensor;
 using testing::relative_distance;
 
 // bfloat16 has 8 significant bits: rounding to nearest is off by at most this share of a value.
 constexpr double kRounding = 0x1p-8;
 const models::CtVitGeometry kTiny{40, 80, 80, 10, 20};
-
-#define NEEDS_BF16() \
-  if (!nn::multiplies_bf16()) GTEST_SKIP() << "this processor does not multiply bfloat16"
-
-Tensor random_tensor(Shape shape, uint32_t seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  Tensor x = Tensor::uninitialised(std::move(shape));
-  for (float& value : x.values()) value = normal(random);
-  return x;
-}
 
 struct Halves {
   ThreadPool pool{2};
@@ -48,11 +36,11 @@ TEST(LinearBf16, IsWithinTheRoundingOfItsFactors) {
   NEEDS_BF16();
   Halves halves;
   constexpr int64_t kRows = 37, kIn = 333, kOut = 65;
-  const Tensor x = random_tensor({kRows, kIn}, 1);
-  const Tensor weight = random_tensor({kOut, kIn}, 2);
-  const Tensor bias = random_tensor({kOut}, 3);
+  const Tensor x = normal_tensor({kRows, kIn}, 1);
+  const Tensor weight = normal_tensor({kOut, kIn}, 2);
+  const Tensor bias = normal_tensor({kOut}, 3);
   const nn::Linear linear(weight, bias, halves.bf16);
-  Tensor y = random_tensor({kRows, kOut}, 4);
+  Tensor y = normal_tensor({kRows, kOut}, 4);
   const Tensor before = y.clone();
   linear(x.data(), kRows, y.data(), /*add_to_y=*/true);
   for (int64_t r = 0; r < kRows; ++r) {
@@ -99,7 +87,7 @@ TEST(CosineCodebookBf16, ChoosesWhatFloat32WouldChoose) {
                                        dim, halves.bf16);
   nn::Workspace work;
   Watch watch;
-  const Tensor x = random_tensor({20000, dim}, 5);
+  const Tensor x = normal_tensor({20000, dim}, 5);
   EXPECT_EQ(rounded(x, {halves.bf16, work, watch, {}}), exact(x, {halves.f32, work, watch, {}}));
 }
 

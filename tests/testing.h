@@ -5,8 +5,10 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <random>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/npy.h"
@@ -35,6 +37,15 @@ inline std::filesystem::path data_dir() {
     }                                                                               \
     GTEST_SKIP() << "real studies are not here: " << ::ctclip::testing::data_dir(); \
   }
+
+/// Standard normal values.
+inline Tensor normal_tensor(Shape shape, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  Tensor x = Tensor::uninitialised(std::move(shape));
+  for (float& value : x.values()) value = normal(random);
+  return x;
+}
 
 /// Passes where |found - expected| <= tolerance for every value; tells the largest difference and
 /// where.

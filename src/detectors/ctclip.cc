@@ -90,7 +90,7 @@ CtClip::CtClip(const Weights& weights, const Tokenizer& tokenizer, const Options
     : engine_(engine),
       pathologies_(options.pathologies),
       encode_(weights, options.geometry, engine),
-      text_(kept_prompts(weights, tokenizer, options, nn::Engine(engine.pool()))),
+      text_(kept_prompts(weights, tokenizer, options, engine.in_f32())),
       scale_(std::exp(weights.take("temperature", {}).data()[0])) {
   if (text_.dim(1) != encode_.latent_size()) {
     throw Error(Code::bad_model, fmt::format("{}: text latents have {} values, image latents {}",

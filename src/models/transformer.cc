@@ -131,11 +131,13 @@ void CosineAttention::attend_rounded(const float* q, const float* kv, const Tens
 }
 
 void CosineAttention::attend_group(const float* q, const float* kv, int64_t sequences,
-                                   const Tensor* bias, float* scores, float* sums,
-                                   float* out) const {
+                                   const Tensor* bias, float* out, nn::Workspace& work) const {
+  const int64_t score_rows = group_ > 1 ? group_ * length_ * heads_ : query_block_;
+  auto scores = work.borrow(score_rows * length_);
+  auto sums = work.borrow(score_rows);
   if (group_ > 1) {
     attend(blocks_.at({sequences, length_}), q, kv, bias == nullptr ? nullptr : bias->data(),
-           scores, sums, out);
+           scores.data(), sums.data(), out);
     return;
   }
   const int64_t width = heads_ * head_dim_;
@@ -145,7 +147,8 @@ void CosineAttention::attend_group(const float* q, const float* kv, int64_t sequ
       const float* part =
           bias == nullptr ? nullptr : bias->data() + (head * length_ + row) * length_;
       const int64_t offset = head * head_dim_ + row * width;
-      attend(block, q + offset, kv + head * head_dim_, part, scores, sums, out + offset);
+      attend(block, q + offset, kv + head * head_dim_, part, scores.data(), sums.data(),
+             out + offset);
     }
   }
 }
@@ -153,7 +156,6 @@ void CosineAttention::attend_group(const float* q, const float* kv, int64_t sequ
 void CosineAttention::operator()(float* x, const Tensor* bias, const Pass& pass) const {
   const int64_t width = heads_ * head_dim_;
   const int64_t most = group_ * length_;
-  const int64_t score_rows = rounded_ ? 0 : group_ > 1 ? most * heads_ : query_block_;
   pass.engine.pool().run_blocks(sequences_, group_, [&](int64_t begin, int64_t end) {
     pass.watch.check();
     const int64_t rows = (end - begin) * length_;
@@ -161,8 +163,6 @@ void CosineAttention::operator()(float* x, const Tensor* bias, const Pass& pass)
     auto normed = pass.work.borrow(most * dim_);
     auto q = pass.work.borrow(most * width);
     auto kv = pass.work.borrow(most * 2 * width);
-    auto scores = pass.work.borrow(score_rows * length_);
-    auto sums = pass.work.borrow(score_rows);
     auto out =
         pass.work.borrow(most * width + 1);  // its own size class: q is read while it is written
 
@@ -174,7 +174,7 @@ void CosineAttention::operator()(float* x, const Tensor* bias, const Pass& pass)
     if (rounded_) {
       attend_rounded(q.data(), kv.data(), bias, out.data(), pass.work);
     } else {
-      attend_group(q.data(), kv.data(), end - begin, bias, scores.data(), sums.data(), out.data());
+      attend_group(q.data(), kv.data(), end - begin, bias, out.data(), pass.work);
     }
     to_out_(out.data(), rows, tokens, /*add_to_y=*/true);
   });

@@ -67,7 +67,7 @@ class CosineAttention {
   };
   void add_block(int64_t sequences, int64_t heads, int64_t rows);
   void attend_group(const float* q, const float* kv, int64_t sequences, const Tensor* bias,
-                    float* scores, float* sums, float* out) const;
+                    float* out, nn::Workspace& work) const;
   // One sequence, with products of bf16.
   void attend_rounded(const float* q, const float* kv, const Tensor* bias, float* out,
                       nn::Workspace& work) const;

@@ -155,11 +155,11 @@ Image AttentionBlock::operator()(const Image& x, const Pass& pass,
     float* out = inner.data() + head * head_size_;
     if (rounded_) {
       attend_rounded(part, out, pass.work);
-      continue;
+    } else {
+      auto scores = pass.work.borrow(positions_ * positions_);
+      attend(part, scores.data(), pass.work);
+      values_(scores.data(), part + 2 * head_size_, out);
     }
-    auto scores = pass.work.borrow(positions_ * positions_);
-    attend(part, scores.data(), pass.work);
-    values_(scores.data(), part + 2 * head_size_, out);
   }
   Image y = Image::borrow(pass.work, x.size, channels_);
   std::copy_n(x.data(), x.count(), y.data());

@@ -181,8 +181,7 @@ WithBackward<nn::Convolution> take_convolution(const Weights& scope, int64_t in,
   const Tensor bias = scope.take("bias", {weight.dim(0)});
   WithBackward<nn::Convolution> pair{nn::Convolution(weight, bias, size, 1, engine), {}};
   if (gradient) {
-    const nn::Engine in_f32(engine.pool());
-    pair.backward.emplace(nn::backward_weight(weight), Tensor(), size, 1, in_f32);
+    pair.backward.emplace(nn::backward_weight(weight), Tensor(), size, 1, engine.in_f32());
   }
   return pair;
 }
@@ -191,10 +190,7 @@ WithBackward<nn::Linear> make_pointwise(const LazyTensor& weight, const Tensor& 
                                         int64_t positions, const nn::Engine& engine,
                                         bool gradient) {
   WithBackward<nn::Linear> pair{nn::Linear(weight, bias, engine, positions), {}};
-  if (gradient) {
-    const nn::Engine in_f32(engine.pool());
-    pair.backward.emplace(transposed(weight), Tensor(), in_f32, positions);
-  }
+  if (gradient) pair.backward.emplace(transposed(weight), Tensor(), engine.in_f32(), positions);
   return pair;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 
 namespace ctclip::nn {
@@ -177,6 +178,32 @@ CTCLIP_BF16_INLINE float softmax_numerator(float* scores, const float* bias, int
   return _mm512_reduce_add_ps(sum);
 }
 
+CTCLIP_BF16 void pack_keys(const float* keys, int64_t length, int64_t stride, int64_t dim,
+                           Bfloat16* out) {
+  for (int64_t row = 0; row < length; ++row) {
+    for (int64_t c = 0; c < dim; c += kLanes) {
+      Bfloat16 rounded[kLanes];
+      store_rounded(_mm512_loadu_ps(keys + row * stride + c), rounded);
+      for (int64_t i = 0; i < kLanes; i += 2) {
+        std::memcpy(out + ((c + i) / 2 * length + row) * 2, rounded + i, 2 * sizeof(Bfloat16));
+      }
+    }
+  }
+}
+
+CTCLIP_BF16 void pack_values(const float* values, int64_t length, int64_t stride, int64_t dim,
+                             Bfloat16* out) {
+  for (int64_t row = 0; row < length; row += 2) {
+    for (int64_t c = 0; c < dim; c += kLanes, out += 2 * kLanes) {
+      const float* at = values + row * stride + c;
+      const __m512i upper = widened(_mm512_loadu_ps(at + stride));
+      const __m512i pairs =
+          _mm512_or_si512(_mm512_slli_epi32(upper, 16), widened(_mm512_loadu_ps(at)));
+      _mm512_storeu_si512(out, pairs);
+    }
+  }
+}
+
 }  // namespace
 
 CTCLIP_BF16 void winograd_input_bf16(const float* x, int64_t row, const TileGrid& grid,
@@ -204,32 +231,6 @@ CTCLIP_BF16 void winograd_multiply_bf16(const Bfloat16* tiles, const Bfloat16* w
     tiles += point_stride_bf16(count, in);
     products += point_stride(count, out);
     weight += in * out;
-  }
-}
-
-CTCLIP_BF16 static void pack_keys(const float* keys, int64_t length, int64_t stride, int64_t dim,
-                                  Bfloat16* out) {
-  for (int64_t row = 0; row < length; ++row) {
-    for (int64_t c = 0; c < dim; c += kLanes) {
-      Bfloat16 rounded[kLanes];
-      store_rounded(_mm512_loadu_ps(keys + row * stride + c), rounded);
-      for (int64_t i = 0; i < kLanes; i += 2) {
-        std::memcpy(out + ((c + i) / 2 * length + row) * 2, rounded + i, 2 * sizeof(Bfloat16));
-      }
-    }
-  }
-}
-
-CTCLIP_BF16 static void pack_values(const float* values, int64_t length, int64_t stride,
-                                    int64_t dim, Bfloat16* out) {
-  for (int64_t row = 0; row < length; row += 2) {
-    for (int64_t c = 0; c < dim; c += kLanes, out += 2 * kLanes) {
-      const float* at = values + row * stride + c;
-      const __m512i upper = widened(_mm512_loadu_ps(at + stride));
-      const __m512i pairs =
-          _mm512_or_si512(_mm512_slli_epi32(upper, 16), widened(_mm512_loadu_ps(at)));
-      _mm512_storeu_si512(out, pairs);
-    }
   }
 }
 
@@ -303,6 +304,36 @@ CTCLIP_BF16 void normalise_silu_pool_bf16(const float* x, int64_t h, int64_t w, 
       _mm512_storeu_ps(plain + c, sum * quarter);
     }
   }
+}
+
+}  // namespace ctclip::nn
+
+#else
+
+// `multiplies_bf16` is false here, so nobody calls these.
+namespace ctclip::nn {
+
+void winograd_input_bf16(const float*, int64_t, const TileGrid&, int64_t, int64_t, int64_t,
+                         Bfloat16*) {
+  std::abort();
+}
+void winograd_multiply_bf16(const Bfloat16*, const Bfloat16*, int64_t, int64_t, int64_t, int64_t,
+                            float*) {
+  std::abort();
+}
+PackedHead pack_head_bf16(const float*, const float*, int64_t, int64_t, int64_t, float*) {
+  std::abort();
+}
+void attend_bf16(const HeadRows<const float>&, const PackedHead&, const float*,
+                 const HeadRows<float>&, float*) {
+  std::abort();
+}
+void normalise_silu_bf16(const float*, int64_t, int64_t, const ChannelMap&, float*) {
+  std::abort();
+}
+void normalise_silu_pool_bf16(const float*, int64_t, int64_t, int64_t, const ChannelMap&, float*,
+                              float*) {
+  std::abort();
 }
 
 }  // namespace ctclip::nn

@@ -24,6 +24,8 @@ class Engine {
 
   ThreadPool& pool() const { return *pool_; }
   Precision precision() const { return precision_; }
+  /// The same threads in float32: for what is not rounded in any precision.
+  Engine in_f32() const { return Engine(*pool_); }
 
  private:
   ThreadPool* pool_;

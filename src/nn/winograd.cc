@@ -179,8 +179,8 @@ void Winograd::plan(int64_t tiles) {
   }
 }
 
-void Winograd::multiply(const Rows& source, int64_t first, int64_t count, float* given,
-                        float* products) const {
+void Winograd::transform_and_multiply(const Rows& source, int64_t first, int64_t count,
+                                      float* given, float* products) const {
   if (precision_ == Precision::bf16) {
     auto* tiles = reinterpret_cast<Bfloat16*>(given);
     winograd_input_bf16(source.data, source.first, grid_, first, count, in_, tiles);
@@ -201,7 +201,7 @@ void Winograd::convolve(const Rows& source, int64_t first, int64_t tiles, float*
   auto products = work.borrow(grid_.points() * point_stride(block_, out_));
   for (int64_t done = 0; done < tiles; done += block_) {
     const int64_t count = std::min(block_, tiles - done);
-    multiply(source, first + done, count, given.data(), products.data());
+    transform_and_multiply(source, first + done, count, given.data(), products.data());
     winograd_output(products.data(), grid_, first + done, count, out_,
                     bias_.empty() ? nullptr : bias_.data(), residual, y);
   }
@@ -211,8 +211,9 @@ void Winograd::operator()(const float* x, float* y, const float* residual, const
                           Workspace& work) const {
   const int64_t height = band_rows() * grid_.side;
   std::optional<NormalisedRows> normalised;
-  if (fused.silu != nullptr)
+  if (fused.silu != nullptr) {
     normalised.emplace(x, *fused.silu, grid_.width, in_, height + 2, precision_, work);
+  }
   for (int64_t first = 0; first < grid_.tiles(); first += band_tiles()) {
     const int64_t top = first / grid_.across() * grid_.side;
     const int64_t bottom = std::min(top + height, grid_.height);

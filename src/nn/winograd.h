@@ -48,9 +48,8 @@ class Winograd {
   int64_t band_rows() const;
   int64_t band_tiles() const { return band_rows() * grid_.across(); }
   void plan(int64_t tiles);
-  /// A block of tiles, as it comes to its products.
-  void multiply(const Rows& source, int64_t first, int64_t count, float* given,
-                float* products) const;
+  void transform_and_multiply(const Rows& source, int64_t first, int64_t count, float* given,
+                              float* products) const;
   void convolve(const Rows& source, int64_t first, int64_t tiles, float* y, const float* residual,
                 Workspace& work) const;
 

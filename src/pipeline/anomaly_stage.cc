@@ -41,10 +41,7 @@ ordered_json describe(const SliceStatistics& statistics) {
 }  // namespace
 
 AnomalyStage::AnomalyStage(const Bundle& bundle, const nn::Engine& engine, bool wanted)
-    : bundle_(bundle),
-      engine_(engine),
-      in_f32_(engine.pool()),
-      wanted_(wanted && can_reconstruct()) {
+    : bundle_(bundle), engine_(engine), wanted_(wanted && can_reconstruct()) {
   if (!bundle_.files.contains(Role::diffusion_classifier)) return;
   network_ = load_slice_classifier(open_weights(bundle_, Role::diffusion_classifier),
                                    bundle_.anomaly, can_reconstruct(), engine_);
@@ -62,7 +59,9 @@ const GuidedReconstruction& AnomalyStage::reconstruction() const {
   std::call_once(once_, [this] {
     reconstruction_ = std::make_unique<GuidedReconstruction>(
         network_,
-        load_denoiser(open_weights(bundle_, Role::diffusion_unet), bundle_.anomaly, in_f32_),
+        // Hundreds of its steps build on each other: it stays in float32.
+        load_denoiser(open_weights(bundle_, Role::diffusion_unet), bundle_.anomaly,
+                      engine_.in_f32()),
         bundle_.anomaly.reconstruction, engine_);
   });
   return *reconstruction_;

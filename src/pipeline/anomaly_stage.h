@@ -46,8 +46,7 @@ class AnomalyStage {
   const GuidedReconstruction& reconstruction() const;
 
   const Bundle bundle_;
-  nn::Engine engine_;  // of the slice classifier,
-  nn::Engine in_f32_;  // and of the denoiser, whose hundreds of steps build on each other
+  nn::Engine engine_;
   bool wanted_;
   std::shared_ptr<const models::EncoderUnet> network_;
   std::unique_ptr<SliceClassifier> classifier_;

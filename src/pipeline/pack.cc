@@ -65,7 +65,7 @@ void build(const Bundle& bundle, Role role, const Weights& weights, const nn::En
                             engine);
       break;
     case Role::diffusion_unet:
-      load_denoiser(weights, bundle.anomaly, nn::Engine(engine.pool()));
+      load_denoiser(weights, bundle.anomaly, engine.in_f32());
       break;
     default:
       throw std::logic_error("no network");
