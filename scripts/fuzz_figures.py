@@ -3,7 +3,8 @@
 
 --into adds them to the table between the document's lines "<!-- fuzz -->" and "<!-- end of fuzz -->", and moves the logs to
 LOGS/added, so that they count once. LOGS holds a file for each run, TARGET.START.RUN.log, as scripts/fuzz writes them.
-Executions, CPU time and stops of a target's runs are added up; coverage and memory are the largest of them.
+Executions, time (by the clock, and of the processor) and stops of a target's runs are added up; coverage and memory are the
+largest of them.
 """
 
 import collections
@@ -12,7 +13,7 @@ import re
 import sys
 
 STATUS = re.compile(r"^#(\d+)\s+(?:INITED|NEW|REDUCE|pulse|DONE|RELOAD)\s+cov: (\d+) ft: (\d+)", re.M)
-DONE = re.compile(r"^Done (\d+) runs in", re.M)
+DONE = re.compile(r"^Done (\d+) runs in (\d+) second", re.M)
 STAT = re.compile(r"^stat::(\w+):\s+(\d+)", re.M)
 CPU = re.compile(r"^CPU time: (\d+)m([\d.]+)s (\d+)m([\d.]+)s", re.M)
 
@@ -20,7 +21,7 @@ CPU = re.compile(r"^CPU time: (\d+)m([\d.]+)s (\d+)m([\d.]+)s", re.M)
 class Target:
     def __init__(self):
         self.executions = self.edges = self.features = self.stopped = 0
-        self.cpu = 0.0
+        self.clock = self.cpu = 0.0
         self.memory = 0
 
     def add(self, text):
@@ -36,12 +37,15 @@ class Target:
         for _, edges, features in statuses:
             self.edges, self.features = max(self.edges, int(edges)), max(self.features, int(features))
         minutes, seconds, system_minutes, system_seconds = map(float, cpu.groups())
-        self.cpu += 60 * (minutes + system_minutes) + seconds + system_seconds
+        used = 60 * (minutes + system_minutes) + seconds + system_seconds
+        self.cpu += used
+        self.clock += float(done.group(2)) if done else used  # one that stopped doesn't say: at least that
 
     def add_row(self, cells):
         """A row of the table, as `table` writes it."""
-        executions, _, edges, features, cpu, memory, stopped = (float(cell.replace(",", "")) for cell in cells)
+        executions, _, edges, features, minutes, cpu, memory, stopped = (float(cell.replace(",", "")) for cell in cells)
         self.executions += int(executions)
+        self.clock += 60 * minutes
         self.cpu += cpu
         self.stopped += int(stopped)
         self.edges, self.features = max(self.edges, int(edges)), max(self.features, int(features))
@@ -53,7 +57,7 @@ def read(logs, before=""):
     targets = collections.defaultdict(Target)
     for line in before.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if len(cells) == 8 and cells[1][:1].isdigit():
+        if len(cells) == 9 and cells[1][:1].isdigit():
             targets[cells[0]].add_row(cells[1:])
     for log in logs:
         targets[log.name.split(".")[0]].add(log.read_text(errors="replace"))
@@ -61,12 +65,12 @@ def read(logs, before=""):
 
 
 def table(targets):
-    lines = ["| target | executions | per CPU second | edges | features | CPU seconds | peak, MB | runs that stopped |",
-             "| --- | --- | --- | --- | --- | --- | --- | --- |"]
+    lines = ["| target | executions | per CPU second | edges | features | minutes | CPU seconds | peak, MB | runs that stopped |",
+             "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
     for name, target in sorted(targets.items()):
         rate = target.executions / target.cpu if target.cpu else 0
         lines.append(f"| {name} | {target.executions:,} | {rate:,.0f} | {target.edges:,} | {target.features:,} | "
-                     f"{target.cpu:.1f} | {target.memory} | {target.stopped} |")
+                     f"{target.clock / 60:.1f} | {target.cpu:.1f} | {target.memory} | {target.stopped} |")
     return "\n".join(lines) + "\n"
 
 

@@ -16,7 +16,7 @@
 namespace ctclip {
 namespace {
 
-enum class Codec { none, run_length, jpeg, jpeg2000 };
+enum class Codec { none, run_length, jpeg, jpeg_ls, jpeg2000 };
 
 /// Transfer syntaxes of PS3.6 A.4, without their root 1.2.840.10008.1.2.
 Codec codec_of(std::string_view transfer_syntax) {
@@ -26,11 +26,11 @@ Codec codec_of(std::string_view transfer_syntax) {
   const auto is_in = [&](auto leaves) { return std::ranges::find(leaves, leaf) != leaves.end(); };
   using std::string_view_literals::operator""sv;
   if (leaf == "5") return Codec::run_length;
-  // baseline, extended, spectral selection, progression, lossless twice; JPEG-LS twice
-  if (is_in(std::array{"4.50"sv, "4.51"sv, "4.53"sv, "4.55"sv, "4.57"sv, "4.70"sv, "4.80"sv,
-                       "4.81"sv})) {
+  // baseline, extended, spectral selection, progression, lossless twice
+  if (is_in(std::array{"4.50"sv, "4.51"sv, "4.53"sv, "4.55"sv, "4.57"sv, "4.70"sv})) {
     return Codec::jpeg;
   }
+  if (is_in(std::array{"4.80"sv, "4.81"sv})) return Codec::jpeg_ls;
   // JPEG 2000 lossless and not, HTJ2K lossless, lossless RPCL and not
   if (is_in(std::array{"4.90"sv, "4.91"sv, "4.201"sv, "4.202"sv, "4.203"sv})) {
     return Codec::jpeg2000;
@@ -73,9 +73,13 @@ RawImage decode_run_length(std::span<const std::byte> bytes, const Slice& slice)
       cell_of(slice));
 }
 
-RawImage decode_jpeg(std::span<const std::byte> bytes, const Slice& slice) {
+RawImage decode_jpeg(std::span<const std::byte> bytes, const Slice& slice, bool is_jpeg_ls) {
   const auto header = read_jpeg_header(bytes);
   if (!header) throw std::runtime_error("no JPEG header");
+  if (header->is_jpeg_ls != is_jpeg_ls) {
+    throw std::runtime_error(is_jpeg_ls ? "expected a JPEG-LS stream, found one of JPEG"
+                                        : "expected a JPEG stream, found one of JPEG-LS");
+  }
   if (header->rows != static_cast<uint32_t>(slice.rows) ||
       header->columns != static_cast<uint32_t>(slice.columns) || header->components != 1) {
     throw std::runtime_error(
@@ -121,7 +125,9 @@ RawImage decode_frame(std::span<const std::byte> bytes, const Slice& slice,
       case Codec::run_length:
         return decode_run_length(bytes, slice);
       case Codec::jpeg:
-        return decode_jpeg(bytes, slice);
+        return decode_jpeg(bytes, slice, false);
+      case Codec::jpeg_ls:
+        return decode_jpeg(bytes, slice, true);
       case Codec::jpeg2000:
         return decode_2000(bytes, slice);
       case Codec::none:

@@ -3,6 +3,7 @@
 namespace ctclip {
 namespace {
 
+constexpr uint32_t kEndOfImage = 0xD9;
 constexpr uint32_t kStartOfScan = 0xDA;
 constexpr uint32_t kJpegLsFrame = 0xF7;
 
@@ -33,7 +34,12 @@ std::span<const std::byte> jpeg2000_codestream(std::span<const std::byte> bytes)
   return {};
 }
 
-bool has_no_length(uint32_t marker) { return marker == 0x01 || (marker >= 0xD0 && marker <= 0xD8); }
+bool has_no_length(uint32_t marker) { return marker >= 0xD0 && marker <= 0xD8; }  // RST, SOI
+
+// Of the tables and miscellaneous markers of T.81 B.1.1.3, those that may precede a frame.
+bool may_precede_frame(uint32_t marker) {
+  return marker >= 0xC0 && marker != kEndOfImage && marker != kStartOfScan;
+}
 
 }  // namespace
 
@@ -43,7 +49,7 @@ std::optional<CodestreamHeader> read_jpeg_header(std::span<const std::byte> byte
   std::size_t at = 0;
   while (at + 4 <= bytes.size()) {
     const uint32_t marker = u8(at + 1);
-    if (u8(at) != 0xFF || marker == kStartOfScan) return {};
+    if (u8(at) != 0xFF || !may_precede_frame(marker)) return {};
     if (marker == 0xFF) {  // fill byte
       ++at;
     } else if (has_no_length(marker)) {
@@ -51,7 +57,7 @@ std::optional<CodestreamHeader> read_jpeg_header(std::span<const std::byte> byte
     } else if (is_start_of_frame(marker)) {
       if (at + 10 > bytes.size()) return {};
       return CodestreamHeader{u16(at + 5), u16(at + 7), u8(at + 9),
-                              static_cast<int32_t>(u8(at + 4))};
+                              static_cast<int32_t>(u8(at + 4)), marker == kJpegLsFrame};
     } else {
       at += 2 + u16(at + 2);
     }

@@ -11,10 +11,12 @@ namespace ctclip {
 struct CodestreamHeader {
   uint32_t rows = 0, columns = 0, components = 0;
   int32_t precision = 0;
+  bool is_jpeg_ls = false;
 };
 
 /// The start-of-frame segment of JPEG (ITU-T T.81 B.2.2) or JPEG-LS (T.87 C.2.2); nothing where
-/// there is none before the first scan.
+/// there is none before the first scan, or a marker that no frame's header has: a reserved one,
+/// EOI, or TEM, at which DCMTK's own search for this segment stands still forever.
 std::optional<CodestreamHeader> read_jpeg_header(std::span<const std::byte> bytes);
 
 /// How many tiles the SIZ segment (ITU-T T.800 A.5.1) of a JPEG 2000 codestream makes, bare or in a
