@@ -13,8 +13,9 @@ import re
 import sys
 
 STATUS = re.compile(r"^#(\d+)\s+(?:INITED|NEW|REDUCE|pulse|DONE|RELOAD)\s+cov: (\d+) ft: (\d+)", re.M)
-DONE = re.compile(r"^Done (\d+) runs in (\d+) second", re.M)
+DONE = re.compile(r"^Done (\d+) runs in", re.M)
 STAT = re.compile(r"^stat::(\w+):\s+(\d+)", re.M)
+CLOCK = re.compile(r"^Clock: (\d+) s", re.M)
 CPU = re.compile(r"^CPU time: (\d+)m([\d.]+)s (\d+)m([\d.]+)s", re.M)
 
 
@@ -25,8 +26,8 @@ class Target:
         self.memory = 0
 
     def add(self, text):
-        cpu = CPU.search(text)
-        if not cpu:  # it was killed, nobody knows how long it ran
+        clock, cpu = CLOCK.search(text), CPU.search(text)
+        if not clock or not cpu:  # it was killed, nobody knows how long it ran
             return
         statuses = STATUS.findall(text)
         done = DONE.search(text)
@@ -37,9 +38,8 @@ class Target:
         for _, edges, features in statuses:
             self.edges, self.features = max(self.edges, int(edges)), max(self.features, int(features))
         minutes, seconds, system_minutes, system_seconds = map(float, cpu.groups())
-        used = 60 * (minutes + system_minutes) + seconds + system_seconds
-        self.cpu += used
-        self.clock += float(done.group(2)) if done else used  # one that stopped doesn't say: at least that
+        self.clock += float(clock.group(1))
+        self.cpu += 60 * (minutes + system_minutes) + seconds + system_seconds
 
     def add_row(self, cells):
         """A row of the table, as `table` writes it."""
