@@ -8,17 +8,17 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "nn/bf16_rows.h"
 #include "nn/kernels.h"
+#include "nn/precision.h"
 
 namespace ctclip::models {
 namespace {
 
-constexpr int64_t kTokenRows = 144;
+constexpr int64_t kTokenRows = 144;  // of a task's products
+constexpr int64_t kPatchRows = 72;   // whose voxels are to stay in the L2 cache
 constexpr int64_t kCodeBlock =
     1024;  // similarities of 144 tokens with so many codes stay in the L2 cache
-// Two unit vectors rounded to bfloat16 (8 significant bits, relative error 2^-8 each) have an inner
-// product that is off by 2 * 2^-8 at most, by Cauchy-Schwarz; the difference of two, by twice that.
-constexpr float kRoughMargin = 4 * 0x1p-8F;
 
 CtVitGeometry require_whole_patches(const CtVitGeometry& g) {
   const bool whole = g.patch > 0 && g.patch_frames > 0 && g.frames > 0 && g.height > 0 &&
@@ -52,8 +52,9 @@ Tensor kept_bias(const Weights& weights, const Grid& grid, const nn::Engine& eng
 PatchEmbedding::PatchEmbedding(const Weights& scope, const CtVitGeometry& geometry,
                                const nn::Engine& engine)
     : geometry_(geometry),
+      rounded_(engine.precision() == nn::Precision::bf16),
       norm_in_(scope.scope("1"), geometry.patch_frames * geometry.patch * geometry.patch, 1e-5F),
-      linear_(take_linear(scope.scope("2"), norm_in_.dim(), -1, true, engine, kTokenRows)),
+      linear_(take_linear(scope.scope("2"), norm_in_.dim(), -1, true, engine, kPatchRows)),
       norm_out_(scope.scope("3"), linear_.out(), 1e-5F) {}
 
 void PatchEmbedding::gather(const Tensor& volume, int64_t token, float* patch) const {
@@ -74,15 +75,25 @@ Tensor PatchEmbedding::operator()(const Tensor& volume, const Pass& pass) const 
   const Grid grid = geometry_.grid();
   const int64_t patch_size = norm_in_.dim();
   Tensor tokens = pass.work.take({grid.t, grid.h * grid.w, dim()});
-  pass.engine.pool().run_blocks(grid.tokens(), kTokenRows, [&](int64_t begin, int64_t end) {
+  pass.engine.pool().run_blocks(grid.tokens(), kPatchRows, [&](int64_t begin, int64_t end) {
     pass.watch.check();
-    auto patches = pass.work.borrow(kTokenRows * patch_size);
     float* out = tokens.data() + begin * dim();
+    auto patch = pass.work.borrow(patch_size);
+    auto patches = pass.work.borrow(kPatchRows * patch_size / (rounded_ ? 2 : 1));
     for (int64_t token = begin; token < end; ++token) {
-      gather(volume, token, patches.data() + (token - begin) * patch_size);
+      const int64_t at = (token - begin) * patch_size;
+      gather(volume, token, patch.data());
+      if (rounded_) {
+        norm_in_(patch.data(), 1, patch.data(), nn::as_bf16(patches.data()) + at);
+      } else {
+        norm_in_(patch.data(), 1, patches.data() + at);
+      }
     }
-    norm_in_(patches.data(), end - begin, patches.data());
-    linear_(patches.data(), end - begin, out);
+    if (rounded_) {
+      linear_(nn::as_bf16(patches.data()), end - begin, out);
+    } else {
+      linear_(patches.data(), end - begin, out);
+    }
     norm_out_(out, end - begin, out);
   });
   return tokens;
@@ -130,10 +141,11 @@ Tensor position_bias(const Weights& scope, const Grid& grid, const nn::Engine& g
 }
 
 CosineCodebook::CosineCodebook(const Weights& scope, int64_t dim, const nn::Engine& engine)
-    : codebook_(scope.share("embed", {1, -1, dim})),
-      rescored_(engine.precision() != nn::Precision::f32) {
+    : codebook_(scope.share("embed", {1, -1, dim})), rounded_(nn::multiplies_bf16()) {
+  const nn::Engine similar(engine.pool(), rounded_ ? nn::Precision::bf16 : nn::Precision::f32);
   const int64_t codes = codebook_.dim(1);
   codebook_ = codebook_.reshaped({codes, dim});
+  std::vector<nn::Bfloat16> line(static_cast<std::size_t>(dim));
   for (int64_t begin = 0; begin < codes; begin += kCodeBlock) {
     const int64_t count = std::min(kCodeBlock, codes - begin);
     const LazyTensor unit = scope.derived(
@@ -143,44 +155,79 @@ CosineCodebook::CosineCodebook(const Weights& scope, int64_t dim, const nn::Engi
           nn::unit_heads(rows.data(), count, dim, 1, dim, nullptr);
           return rows;
         });
-    blocks_.push_back({nn::Linear(unit, Tensor(), engine, kTokenRows), {}});
-    if (rescored_) blocks_.back().unit = unit.kept();
+    blocks_.push_back({nn::Linear(unit, Tensor(), similar, kTokenRows), {}});
+    if (!rounded_) continue;
+    const SharedTensor& rows = blocks_.back().unit = unit.kept();
+    for (int64_t i = 0; i < count; ++i) {
+      nn::round_values(rows.data() + i * dim, dim, line.data());
+      lost_ = std::max(lost_, nn::rounding_distance(rows.data() + i * dim, line.data(), dim));
+    }
   }
 }
 
-// The choice among this block's codes and what was best before it.
-void CosineCodebook::compete(const Block& block, const float* token, const float* similarity,
-                             int64_t first, Best& best) const {
-  const int64_t codes = block.similarity.out();
-  const int64_t winner = nn::argmax(similarity, codes);
-  if (!rescored_) {
-    if (similarity[winner] > best.score) best = {similarity[winner], 0, first + winner};
-    return;
-  }
-  if (similarity[winner] < best.rough - kRoughMargin) return;
-  best.rough = std::max(best.rough, similarity[winner]);
+void CosineCodebook::compete(const float* similarity, int64_t codes, int64_t first, Best& best) {
+  const float top = nn::largest(similarity, codes);
+  if (!(top > best.score)) return;
+  best.score = top;
+  best.code = first + nn::find_at_least(similarity, 0, codes, top);
+}
+
+// Of x y - x' y' = (x - x') y' + x (y - y') and |x| = |y| = 1, Cauchy-Schwarz makes at most
+// |x - x'| (1 + 2^-8) + |y - y'|; summing up in float32 adds dim 2^-24. The nearest code's rounded
+// similarity may be less by as much, and another's larger.
+float CosineCodebook::margin(const float* token, const nn::Bfloat16* rounded) const {
   const int64_t dim = codebook_.dim(1);
-  for (int64_t code = 0; code < codes; ++code) {
-    if (similarity[code] < best.rough - kRoughMargin) continue;
+  const float lost = nn::rounding_distance(token, rounded, dim) + lost_;
+  return 2 * (lost * (1 + 0x1p-7F) + static_cast<float>(dim) * 0x1p-23F);
+}
+
+void CosineCodebook::compete_rounded(const Block& block, const float* token,
+                                     const float* similarity, int64_t first, Best& best) {
+  const int64_t codes = block.similarity.out();
+  const int64_t dim = block.similarity.in();
+  best.rough = std::max(best.rough, nn::largest(similarity, codes));
+  const auto candidate = [&](int64_t from) {
+    return nn::find_at_least(similarity, from, codes, best.rough - best.margin);
+  };
+  for (int64_t code = candidate(0); code < codes; code = candidate(code + 1)) {
     const auto exact = static_cast<float>(nn::dot(token, block.unit.data() + code * dim, dim));
-    if (exact > best.score) best = {exact, best.rough, first + code};
+    if (!(exact > best.score)) continue;
+    best.score = exact;
+    best.code = first + code;
   }
 }
 
 void CosineCodebook::nearest(const float* x, int64_t rows, int32_t* out, const Pass& pass) const {
   const int64_t dim = codebook_.dim(1);
   auto unit = pass.work.borrow(kTokenRows * dim);
+  auto rounded = pass.work.borrow(kTokenRows * dim / 2 + 1);
   auto similarity = pass.work.borrow(kTokenRows * std::min(kCodeBlock, codes()));
   std::copy_n(x, rows * dim, unit.data());
   nn::unit_heads(unit.data(), rows, dim, 1, dim, nullptr);
   std::array<Best, kTokenRows> best{};
+  if (rounded_) {
+    const nn::Bfloat16* line = nn::as_bf16(rounded.data());
+    nn::round_values(unit.data(), rows * dim, nn::as_bf16(rounded.data()));
+    for (int64_t r = 0; r < rows; ++r) {
+      best[static_cast<std::size_t>(r)].margin = margin(unit.data() + r * dim, line + r * dim);
+    }
+  }
   int64_t first = 0;
   for (const Block& block : blocks_) {
-    block.similarity(unit.data(), rows, similarity.data());
     const int64_t codes = block.similarity.out();
+    if (rounded_) {
+      block.similarity(nn::as_bf16(rounded.data()), rows, similarity.data());
+    } else {
+      block.similarity(unit.data(), rows, similarity.data());
+    }
     for (int64_t r = 0; r < rows; ++r) {
-      compete(block, unit.data() + r * dim, similarity.data() + r * codes, first,
-              best[static_cast<std::size_t>(r)]);
+      const float* line = similarity.data() + r * codes;
+      Best& found = best[static_cast<std::size_t>(r)];
+      if (rounded_) {
+        compete_rounded(block, unit.data() + r * dim, line, first, found);
+      } else {
+        compete(line, codes, first, found);
+      }
     }
     first += codes;
   }

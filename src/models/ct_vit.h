@@ -8,6 +8,7 @@
 #include "checkpoint/checkpoint.h"
 #include "models/layers.h"
 #include "models/transformer.h"
+#include "nn/bfloat16.h"
 
 namespace ctclip::models {
 
@@ -33,6 +34,7 @@ class PatchEmbedding {
   void gather(const Tensor& volume, int64_t token, float* patch) const;
 
   CtVitGeometry geometry_;
+  bool rounded_;
   LayerNorm norm_in_;
   nn::Linear linear_;
   LayerNorm norm_out_;
@@ -43,15 +45,15 @@ class PatchEmbedding {
 Tensor position_bias(const Weights& scope, const Grid& grid, const nn::Engine& engine);
 
 /// Vector quantiser with cosine similarity: each token becomes the stored codebook row that is
-/// nearest in angle.
+/// nearest in angle. The choice is float32's in every precision: where the processor multiplies
+/// bfloat16, similarities of rounded vectors only pick candidates, among which is every code that
+/// rounding may have kept from being the nearest, and those are compared in float32.
 class CosineCodebook {
  public:
   CosineCodebook(const Weights& scope, int64_t dim, const nn::Engine& engine);
   int64_t codes() const { return codebook_.dim(0); }
   const float* row(int64_t code) const { return codebook_.data() + code * codebook_.dim(1); }
   /// x (tokens, D) -> index of the nearest row for each, the first where several are equally near.
-  /// Under bf16 the rounded similarities only pick candidates; those are compared in float32, so
-  /// that the choice is float32's for this x.
   std::vector<int32_t> operator()(const Tensor& x, const Pass& pass) const;
 
  private:
@@ -62,15 +64,20 @@ class CosineCodebook {
   };
   struct Best {
     float score = -std::numeric_limits<float>::infinity();
-    float rough = -std::numeric_limits<float>::infinity();  // the largest rounded similarity so far
     int64_t code = 0;
+    float rough = -std::numeric_limits<float>::infinity();  // the largest rounded similarity so far
+    float margin = 0;  // by how much the nearest code's rounded one may be less than that
   };
   void nearest(const float* x, int64_t rows, int32_t* out, const Pass& pass) const;
-  void compete(const Block& block, const float* token, const float* similarity, int64_t first,
-               Best& best) const;
+  /// The choice among a block's codes, whose first is `first`, and what was best before it.
+  static void compete(const float* similarity, int64_t codes, int64_t first, Best& best);
+  static void compete_rounded(const Block& block, const float* token, const float* similarity,
+                              int64_t first, Best& best);
+  float margin(const float* token, const nn::Bfloat16* rounded) const;
 
   SharedTensor codebook_;  // (codes, D), as stored
-  bool rescored_;
+  bool rounded_;
+  float lost_ = 0;  // at most, of a unit row by its rounding
   std::vector<Block> blocks_;
 };
 

@@ -7,15 +7,16 @@
 
 #include "base/error.h"
 #include "nn/bf16_kernels.h"
+#include "nn/bf16_rows.h"
 #include "nn/kernels.h"
 
 namespace ctclip::models {
 namespace {
 
-constexpr float kEpsilon = 1e-5F;  // of every LayerNorm of CT-ViT
-constexpr float kScoreScale = 8;   // CT-ViT's attention multiplies the cosines by it
-constexpr int64_t kTokenRows =
-    144;  // rows of a task's products: their hidden layer stays in the L2 cache
+constexpr float kEpsilon = 1e-5F;          // of every LayerNorm of CT-ViT
+constexpr float kScoreScale = 8;           // CT-ViT's attention multiplies the cosines by it
+constexpr int64_t kTokenRows = 144;        // of a task's products
+constexpr int64_t kHiddenRows = 72;        // where there is a hidden layer, which is to stay in L2
 constexpr int64_t kScoreFloats = 1 << 17;  // of one scores block, half a MiB: likewise
 
 Tensor tap_major(const Tensor& weight) {  // (D, 1, 3, 3, 3) -> (27, D)
@@ -183,21 +184,41 @@ void CosineAttention::operator()(float* x, const Tensor* bias, const Pass& pass)
 FeedForward::FeedForward(const Weights& scope, int64_t dim, const nn::Engine& engine)
     : dim_(dim),
       inner_(scope.shape("4.weight").at(1)),
+      rounded_(engine.precision() == nn::Precision::bf16),
       norm_(scope.scope("0"), dim, kEpsilon),
-      up_(take_linear(scope.scope("1"), dim, 2 * inner_, false, engine, kTokenRows)),
-      down_(take_linear(scope.scope("4"), inner_, dim, false, engine, kTokenRows)) {}
+      up_(take_linear(scope.scope("1"), dim, 2 * inner_, false, engine, kHiddenRows)),
+      down_(take_linear(scope.scope("4"), inner_, dim, false, engine, kHiddenRows)) {}
+
+void FeedForward::apply(float* x, int64_t rows, nn::Workspace& work) const {
+  auto normed = work.borrow(kHiddenRows * dim_);
+  auto hidden = work.borrow(kHiddenRows * 2 * inner_);
+  auto gated = work.borrow(kHiddenRows * inner_);
+  norm_(x, rows, normed.data());
+  up_(normed.data(), rows, hidden.data());
+  nn::geglu(hidden.data(), rows, inner_, gated.data());
+  down_(gated.data(), rows, x, /*add_to_y=*/true);
+}
+
+void FeedForward::apply_rounded(float* x, int64_t rows, nn::Workspace& work) const {
+  auto line = work.borrow(dim_);
+  auto normed = work.borrow(kHiddenRows * dim_);
+  auto hidden = work.borrow(kHiddenRows * 2 * inner_);
+  auto gated = work.borrow((kHiddenRows * inner_ + 1) / 2);
+  norm_(x, rows, line.data(), nn::as_bf16(normed.data()));
+  up_(nn::as_bf16(normed.data()), rows, hidden.data());
+  nn::geglu_bf16(hidden.data(), rows, inner_, nn::as_bf16(gated.data()));
+  down_(nn::as_bf16(gated.data()), rows, x, /*add_to_y=*/true);
+}
 
 void FeedForward::operator()(float* x, int64_t rows, const Pass& pass) const {
-  pass.engine.pool().run_blocks(rows, kTokenRows, [&](int64_t begin, int64_t end) {
+  pass.engine.pool().run_blocks(rows, kHiddenRows, [&](int64_t begin, int64_t end) {
     pass.watch.check();
     float* tokens = x + begin * dim_;
-    auto normed = pass.work.borrow(kTokenRows * dim_);
-    auto hidden = pass.work.borrow(kTokenRows * 2 * inner_);
-    auto gated = pass.work.borrow(kTokenRows * inner_);
-    norm_(tokens, end - begin, normed.data());
-    up_(normed.data(), end - begin, hidden.data());
-    nn::geglu(hidden.data(), end - begin, inner_, gated.data());
-    down_(gated.data(), end - begin, tokens, /*add_to_y=*/true);
+    if (rounded_) {
+      apply_rounded(tokens, end - begin, pass.work);
+    } else {
+      apply(tokens, end - begin, pass.work);
+    }
   });
 }
 

@@ -1,48 +1,22 @@
 #include "nn/bf16_kernels.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
 
-namespace ctclip::nn {
-
-Bfloat16 round_bf16(float value) {
-  const auto bits = std::bit_cast<uint32_t>(value);
-  return static_cast<Bfloat16>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
-}
-
-}  // namespace ctclip::nn
+#include "nn/bf16_intrinsics.h"
 
 #if defined(__x86_64__)
-
-// GCC 12 takes the undefined operand of its own intrinsics for a mistake (GCC bug 105593).
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#include <immintrin.h>
-
-// Functions of this file alone are compiled for the processors that have these instructions; what
-// the headers of other libraries define stays as it is everywhere else.
-#define CTCLIP_BF16 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
-#define CTCLIP_BF16_INLINE CTCLIP_BF16 __attribute__((always_inline)) inline
 
 namespace ctclip::nn {
 namespace {
 
-constexpr int64_t kLanes = 16;
 constexpr int64_t kAhead = 1024;  // floats: a processor does not foresee the next page
 constexpr int64_t kAttended = 8;  // rows of queries at a time
-using V = __m512;
-
-CTCLIP_BF16_INLINE void store_rounded(V value, Bfloat16* to) {
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
-                      reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(value)));
-}
 
 // The rounded values in the lower halves of 32 bits.
-CTCLIP_BF16_INLINE __m512i widened(V value) {
-  return _mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(value)));
-}
+CTCLIP_BF16_INLINE __m512i widened(V value) { return _mm512_cvtepu16_epi32(rounded(value)); }
 
 // B^T d for one line of a tile, as in winograd_kernels.cc.
 CTCLIP_BF16_INLINE void input_line(V (&d)[4]) {
@@ -87,13 +61,10 @@ CTCLIP_BF16_INLINE void input_run(const float* x, int64_t row, const TileGrid& g
   }
 }
 
+// sums += a (kRows, in) times kVectors vectors of columns of b (in / 2, out, 2).
 template <int kRows, int kVectors>
-CTCLIP_BF16_INLINE void multiply_rows(const Bfloat16* a, int64_t in, const Bfloat16* b, int64_t out,
-                                      float* c) {
-  V sums[kRows][kVectors];
-  for (auto& line : sums) {
-    for (V& sum : line) sum = _mm512_setzero_ps();
-  }
+CTCLIP_BF16_INLINE void add_products(const Bfloat16* a, int64_t in, const Bfloat16* b, int64_t out,
+                                     V (&sums)[kRows][kVectors]) {
   for (int64_t k = 0; k < in; k += 2) {
     __m512bh right[kVectors];
     for (int j = 0; j < kVectors; ++j) {
@@ -108,6 +79,16 @@ CTCLIP_BF16_INLINE void multiply_rows(const Bfloat16* a, int64_t in, const Bfloa
       }
     }
   }
+}
+
+template <int kRows, int kVectors>
+CTCLIP_BF16_INLINE void multiply_rows(const Bfloat16* a, int64_t in, const Bfloat16* b, int64_t out,
+                                      float* c) {
+  V sums[kRows][kVectors];
+  for (auto& line : sums) {
+    for (V& sum : line) sum = _mm512_setzero_ps();
+  }
+  add_products<kRows, kVectors>(a, in, b, out, sums);
   for (int i = 0; i < kRows; ++i) {
     for (int j = 0; j < kVectors; ++j) _mm512_storeu_ps(c + i * out + j * kLanes, sums[i][j]);
   }
@@ -124,25 +105,12 @@ CTCLIP_BF16_INLINE void multiply_columns(const Bfloat16* a, int64_t count, int64
   for (; row < count; ++row) multiply_rows<1, kVectors>(a + row * in, in, b, out, c + row * out);
 }
 
-// exp(u) = 2^n p(r), |r| <= 1/2, with a polynomial of degree 4 for 2^r: 3e-6 of it.
-CTCLIP_BF16_INLINE V exp_roughly(V u) {
-  const V by_log2 = u * _mm512_set1_ps(1.442695041F);
-  const V whole = _mm512_roundscale_ps(by_log2, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  const V r = by_log2 - whole;
-  V p = _mm512_set1_ps(0.00957010117F);
-  p = p * r + _mm512_set1_ps(0.0559178603F);
-  p = p * r + _mm512_set1_ps(0.240247448F);
-  p = p * r + _mm512_set1_ps(0.693121815F);
-  p = p * r + _mm512_set1_ps(0.999999261F);
-  return _mm512_scalef_ps(p, whole);
-}
-
 CTCLIP_BF16_INLINE V mapped(V value, int64_t c, const ChannelMap& map) {
   return (value - _mm512_loadu_ps(map.mean + c)) * _mm512_loadu_ps(map.gain + c) +
          _mm512_loadu_ps(map.shift + c);
 }
 
-CTCLIP_BF16_INLINE V silu(V u) { return u * _mm512_rcp14_ps(exp_roughly(-u) + _mm512_set1_ps(1)); }
+CTCLIP_BF16_INLINE V silu(V u) { return u * sigmoid_roughly(u); }
 
 // a (count, in) times b (in / 2, out, 2).
 CTCLIP_BF16_INLINE void multiply(const Bfloat16* a, int64_t count, int64_t in, const Bfloat16* b,
@@ -156,26 +124,57 @@ CTCLIP_BF16_INLINE void multiply(const Bfloat16* a, int64_t count, int64_t in, c
   }
 }
 
-// exp(scores + bias - their largest), rounded, and its sum before that.
-CTCLIP_BF16_INLINE float softmax_numerator(float* scores, const float* bias, int64_t length,
-                                           Bfloat16* weights) {
-  V largest = _mm512_set1_ps(-INFINITY);
-  for (int64_t i = 0; i < length; i += kLanes) {
-    V score = _mm512_loadu_ps(scores + i);
-    if (bias != nullptr) {
-      score += _mm512_loadu_ps(bias + i);
-      _mm512_storeu_ps(scores + i, score);
+// Scores of kRows queries with kVectors vectors of keys: q k^T + bias, and the largest so far.
+template <int kRows, int kVectors>
+CTCLIP_BF16_INLINE void score_keys(const Bfloat16* queries, const PackedHead& head, int64_t key,
+                                   const float* bias, V (&largest)[kRows], float* scores) {
+  V sums[kRows][kVectors];
+  for (int i = 0; i < kRows; ++i) {
+    for (int j = 0; j < kVectors; ++j) {
+      const int64_t at = i * head.length + key + j * kLanes;
+      sums[i][j] = bias == nullptr ? _mm512_setzero_ps() : _mm512_loadu_ps(bias + at);
     }
-    largest = _mm512_max_ps(largest, score);
   }
-  const V top = _mm512_set1_ps(_mm512_reduce_max_ps(largest));
+  add_products<kRows, kVectors>(queries, head.dim, head.keys + 2 * key, head.length, sums);
+  for (int i = 0; i < kRows; ++i) {
+    for (int j = 0; j < kVectors; ++j) {
+      largest[i] = _mm512_max_ps(largest[i], sums[i][j]);
+      _mm512_storeu_ps(scores + i * head.length + key + j * kLanes, sums[i][j]);
+    }
+  }
+}
+
+// exp(scores - top), rounded, and its sum before that. Meanwhile the line of the bias that is next
+// comes into the cache: all of it is read once for each sequence, and is larger than the caches.
+CTCLIP_BF16_INLINE float softmax_numerator(const float* scores, V top, int64_t length,
+                                           const float* next_bias, Bfloat16* weights) {
   V sum = _mm512_setzero_ps();
   for (int64_t i = 0; i < length; i += kLanes) {
+    _mm_prefetch(next_bias + i, _MM_HINT_T1);
     const V e = exp_roughly(_mm512_loadu_ps(scores + i) - top);
     sum += e;
     store_rounded(e, weights + i);
   }
   return _mm512_reduce_add_ps(sum);
+}
+
+// The numerators of kRows rows of softmax(q k^T + bias), and one over the sum of each.
+template <int kRows>
+CTCLIP_BF16_INLINE void softmax_rows(const Bfloat16* queries, const PackedHead& head,
+                                     const float* bias, const float* next_bias, float* scores,
+                                     Bfloat16* weights, float* factors) {
+  V largest[kRows];
+  for (V& top : largest) top = _mm512_set1_ps(-INFINITY);
+  int64_t key = 0;
+  for (; key + 2 * kLanes <= head.length; key += 2 * kLanes) {
+    score_keys<kRows, 2>(queries, head, key, bias, largest, scores);
+  }
+  if (key < head.length) score_keys<kRows, 1>(queries, head, key, bias, largest, scores);
+  for (int i = 0; i < kRows; ++i) {
+    const V top = _mm512_set1_ps(_mm512_reduce_max_ps(largest[i]));
+    factors[i] = 1 / softmax_numerator(scores + i * head.length, top, head.length,
+                                       next_bias + i * head.length, weights + i * head.length);
+  }
 }
 
 CTCLIP_BF16 void pack_keys(const float* keys, int64_t length, int64_t stride, int64_t dim,
@@ -258,18 +257,23 @@ CTCLIP_BF16 void attend_bf16(const HeadRows<const float>& q, const PackedHead& h
         store_rounded(_mm512_loadu_ps(q.data + (row + i) * q.stride + c), queries + i * dim + c);
       }
     }
-    multiply(queries, rows, dim, head.keys, length, scores);
-    V factors[kAttended];
-    for (int64_t i = 0; i < rows; ++i) {
-      const float* added = bias == nullptr ? nullptr : bias + (row + i) * length;
-      const float sum = softmax_numerator(scores + i * length, added, length, weights + i * length);
-      factors[i] = _mm512_set1_ps(1 / sum);
+    float factors[kAttended];
+    const float* added = bias == nullptr ? nullptr : bias + row * length;
+    const bool last = bias == nullptr || row + 2 * kAttended > q.rows;
+    const float* next = last ? scores : added + kAttended * length;
+    if (rows == kAttended) {
+      softmax_rows<kAttended>(queries, head, added, next, scores, weights, factors);
+    } else {
+      for (int64_t i = 0; i < rows; ++i) {
+        softmax_rows<1>(queries + i * dim, head, added == nullptr ? nullptr : added + i * length,
+                        scores, scores, weights + i * length, factors + i);
+      }
     }
     multiply(weights, rows, length, head.values, dim, sums);
     for (int64_t i = 0; i < rows; ++i) {
       for (int64_t c = 0; c < dim; c += kLanes) {
         _mm512_storeu_ps(out.data + (row + i) * out.stride + c,
-                         _mm512_loadu_ps(sums + i * dim + c) * factors[i]);
+                         _mm512_loadu_ps(sums + i * dim + c) * _mm512_set1_ps(factors[i]));
       }
     }
   }

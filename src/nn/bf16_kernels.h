@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "nn/bfloat16.h"
 #include "nn/image_kernels.h"
 #include "nn/winograd_kernels.h"
 
@@ -10,10 +11,6 @@ namespace ctclip::nn {
 /// Steps of a convolution whose products are of bfloat16 and whose sums are of float32,
 /// single-threaded; only for a processor that `multiplies_bf16`. Channels are innermost and a
 /// multiple of 16. They never validate.
-
-/// The upper half of a float32, rounded to the nearest, ties to even.
-using Bfloat16 = uint16_t;
-Bfloat16 round_bf16(float value);
 
 /// Values from one point's (count, channels) to the next point's, as in `point_stride`.
 constexpr int64_t point_stride_bf16(int64_t count, int64_t channels) {

@@ -261,13 +261,24 @@ void add(const float* x, int64_t count, float* y) {
   for_each(y, count, y, [&](V v, int64_t i) { return hn::Add(v, load(x, i, count)); });
 }
 
-int64_t argmax(const float* x, int64_t count) {
-  V largest = hn::Set(kTag, -INFINITY);
+float largest(const float* x, int64_t count) {
+  V top = hn::Set(kTag, -INFINITY);
   int64_t i = 0;
-  for (; i + lanes() <= count; i += lanes()) largest = hn::Max(largest, hn::LoadU(kTag, x + i));
-  float top = hn::GetLane(hn::MaxOfLanes(kTag, largest));
-  for (; i < count; ++i) top = std::max(top, x[i]);
-  return std::min<int64_t>(std::find(x, x + count, top) - x, count - 1);  // NaN equals nothing
+  for (; i + lanes() <= count; i += lanes()) top = hn::Max(top, hn::LoadU(kTag, x + i));
+  float all = hn::GetLane(hn::MaxOfLanes(kTag, top));
+  for (; i < count; ++i) all = std::max(all, x[i]);
+  return all;
+}
+
+int64_t find_at_least(const float* x, int64_t begin, int64_t end, float bound) {
+  const V least = hn::Set(kTag, bound);
+  int64_t i = begin;
+  for (; i + lanes() <= end; i += lanes()) {
+    const auto found = hn::FindFirstTrue(kTag, hn::Ge(hn::LoadU(kTag, x + i), least));
+    if (found >= 0) return i + found;
+  }
+  while (i < end && !(x[i] >= bound)) ++i;
+  return i;
 }
 
 const char* instruction_set() { return hwy::TargetName(HWY_TARGET); }
@@ -288,7 +299,8 @@ HWY_EXPORT(divide_rows);
 HWY_EXPORT(depthwise_line);
 HWY_EXPORT(dot);
 HWY_EXPORT(add);
-HWY_EXPORT(argmax);
+HWY_EXPORT(largest);
+HWY_EXPORT(find_at_least);
 HWY_EXPORT(instruction_set);
 
 void layer_norm(const float* x, int64_t rows, int64_t dim, const float* gamma, const float* beta,
@@ -320,7 +332,10 @@ double dot(const float* a, const float* b, int64_t count) {
   return HWY_DYNAMIC_DISPATCH(dot)(a, b, count);
 }
 void add(const float* x, int64_t count, float* y) { HWY_DYNAMIC_DISPATCH(add)(x, count, y); }
-int64_t argmax(const float* x, int64_t count) { return HWY_DYNAMIC_DISPATCH(argmax)(x, count); }
+float largest(const float* x, int64_t count) { return HWY_DYNAMIC_DISPATCH(largest)(x, count); }
+int64_t find_at_least(const float* x, int64_t begin, int64_t end, float bound) {
+  return HWY_DYNAMIC_DISPATCH(find_at_least)(x, begin, end, bound);
+}
 const char* instruction_set() { return HWY_DYNAMIC_DISPATCH(instruction_set)(); }
 
 void limit_instruction_set(const char* name) {

@@ -48,8 +48,11 @@ double dot(const float* a, const float* b, int64_t count);
 /// y += x.
 void add(const float* x, int64_t count, float* y);
 
-/// Index of the largest of `count` values, the first where several are equal.
-int64_t argmax(const float* x, int64_t count);
+/// The largest of `count` values.
+float largest(const float* x, int64_t count);
+
+/// Index of the first of x[begin, end) that is at least `bound`; `end` where there is none.
+int64_t find_at_least(const float* x, int64_t begin, int64_t end, float bound);
 
 /// Name of the instruction set that the kernels use now, and a limit for tests: only "EMU128" |
 /// "SSE4" | "AVX2" | "AVX3" and below are used from now on.

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "nn/bf16_rows.h"
 #include "nn/onednn.h"
 
 namespace ctclip::nn {
@@ -19,7 +20,7 @@ Memory::desc row_major(int64_t rows, int64_t columns, Type type = Type::f32) {
   return {{rows, columns}, type, Memory::format_tag::ab};
 }
 
-// This thread's memory for `floats` values of at most a float's size, whatever it held before.
+// This thread's memory for so many floats, whatever it held before.
 float* thread_input(int64_t floats) {
   thread_local Tensor input;
   if (input.size() < floats) input = Tensor::uninitialised({floats});
@@ -29,39 +30,34 @@ float* thread_input(int64_t floats) {
 }  // namespace
 
 struct Linear::Impl {
-  struct Product {
-    dnnl::matmul multiply;
-    std::optional<dnnl::reorder> round;  // of the input, where it isn't multiplied as it comes
-  };
   Type type = Type::f32;  // of what is multiplied
   SharedBytes packed;
   Memory weight;  // views it
   Memory::desc bias_desc;
   Tensor bias;
   mutable std::shared_mutex mutex;
-  mutable std::map<std::pair<int64_t, bool>, Product> products;
+  mutable std::map<std::pair<int64_t, bool>, dnnl::matmul> products;
 
-  Product make(int64_t rows, bool add_to_y, int64_t in, int64_t out) const {
-    const Memory::desc source = row_major(rows, in, type);
-    Product product{
-        dnnl::matmul(matmul(source, weight.get_desc(), bias_desc, row_major(rows, out), add_to_y)),
-        {}};
-    if (type != Type::f32) {
-      product.round.emplace(dnnl::reorder::primitive_desc(onednn_engine(), row_major(rows, in),
-                                                          onednn_engine(), source));
-    }
-    return product;
-  }
-
-  Product product(int64_t rows, bool add_to_y, int64_t in, int64_t out) const {
+  dnnl::matmul product(int64_t rows, bool add_to_y, int64_t in, int64_t out) const {
     const std::pair key(rows, add_to_y);
     {
       const std::shared_lock lock(mutex);
       if (const auto found = products.find(key); found != products.end()) return found->second;
     }
-    Product made = make(rows, add_to_y, in, out);
+    dnnl::matmul made(matmul(row_major(rows, in, type), weight.get_desc(), bias_desc,
+                             row_major(rows, out), add_to_y));
     const std::unique_lock lock(mutex);
     return products.emplace(key, std::move(made)).first->second;
+  }
+
+  // x as it is multiplied.
+  void multiply(const void* x, int64_t rows, int64_t in, float* y, int64_t out,
+                bool add_to_y) const {
+    std::unordered_map<int, Memory> arguments = {{DNNL_ARG_SRC, view(row_major(rows, in, type), x)},
+                                                 {DNNL_ARG_WEIGHTS, weight},
+                                                 {DNNL_ARG_DST, view(row_major(rows, out), y)}};
+    if (!bias.empty()) arguments.emplace(DNNL_ARG_BIAS, view(bias_desc, bias.data()));
+    execute(product(rows, add_to_y, in, out), arguments);
   }
 };
 
@@ -90,20 +86,17 @@ Linear::Linear(Linear&&) noexcept = default;
 Linear& Linear::operator=(Linear&&) noexcept = default;
 
 void Linear::operator()(const float* x, int64_t rows, float* y, bool add_to_y) const {
-  const Impl::Product product = impl_->product(rows, add_to_y, in_, out_);
-  Memory source = view(row_major(rows, in_), x);
-  if (product.round) {
-    const Memory rounded = view(row_major(rows, in_, impl_->type), thread_input(rows * in_));
-    execute(*product.round, {{DNNL_ARG_FROM, source}, {DNNL_ARG_TO, rounded}});
-    source = rounded;
+  if (impl_->type == Type::f32) {
+    impl_->multiply(x, rows, in_, y, out_, add_to_y);
+    return;
   }
-  std::unordered_map<int, Memory> arguments = {{DNNL_ARG_SRC, source},
-                                               {DNNL_ARG_WEIGHTS, impl_->weight},
-                                               {DNNL_ARG_DST, view(row_major(rows, out_), y)}};
-  if (!impl_->bias.empty()) {
-    arguments.emplace(DNNL_ARG_BIAS, view(impl_->bias_desc, impl_->bias.data()));
-  }
-  execute(product.multiply, arguments);
+  Bfloat16* rounded = as_bf16(thread_input((rows * in_ + 1) / 2));
+  round_values(x, rows * in_, rounded);
+  impl_->multiply(rounded, rows, in_, y, out_, add_to_y);
+}
+
+void Linear::operator()(const Bfloat16* x, int64_t rows, float* y, bool add_to_y) const {
+  impl_->multiply(x, rows, in_, y, out_, add_to_y);
 }
 
 struct BatchMatMul::Impl {

@@ -2,10 +2,10 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 
 #include "base/lazy_tensor.h"
 #include "base/tensor.h"
+#include "nn/bfloat16.h"
 #include "nn/engine.h"
 
 namespace ctclip::nn {
@@ -29,6 +29,8 @@ class Linear {
   /// x (rows, in) -> y (rows, out); `add_to_y` adds to what is in y (the residual stream) instead
   /// of overwriting it.
   void operator()(const float* x, int64_t rows, float* y, bool add_to_y = false) const;
+  /// The same of what is rounded already; for a layer of bf16 alone.
+  void operator()(const Bfloat16* x, int64_t rows, float* y, bool add_to_y = false) const;
 
  private:
   struct Impl;
