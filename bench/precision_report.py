@@ -22,7 +22,8 @@ INTRODUCTION = """\
 
 `--precision bf16` rounds what the image encoders and the slice classifier multiply to 8 significant bits: weights, inputs, queries,
 keys and values, and the tiles of F(2x2, 3x3). Sums, norms, the softmax and the residual stream stay in float32, and the quantiser
-chooses what float32 would choose for its input. The denoiser and gradients are of float32. The same studies were answered in both by
+chooses what float32 would choose for its input (in f32, too, it looks for candidates in bfloat16 where the processor has it). GELU and
+SiLU in front of a rounding are computed to some 2e-4. The denoiser and gradients are of float32. The same studies were answered in both by
 `bench/precision.py`, which writes this section: {count} phantoms of seeds that nothing was trained on or chosen by{chest}.
 `bench/precision.py --count 200` makes more of them; it goes on where an earlier run stopped, and wants a new `--work` folder for
 another bundle.
