@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
 #include <random>
 #include <vector>
 
@@ -51,16 +50,10 @@ constexpr Shape3x3 kShapes[] = {{32, 32, 70, 70},  {64, 48, 7, 9}, {16, 64, 16, 
                                 {144, 32, 18, 21}, {32, 32, 1, 2}, {128, 128, 13, 8}};
 
 TEST_F(Bf16, RoundsToTheNearestAndTiesToEven) {
-  const auto back = [](nn::Bfloat16 rounded) {
-    const uint32_t bits = static_cast<uint32_t>(rounded) << 16;
-    float value = 0;
-    std::memcpy(&value, &bits, sizeof value);
-    return value;
-  };
-  EXPECT_EQ(back(nn::round_bf16(1 + 0x1p-8F)), 1.0F);             // a tie, down to even
-  EXPECT_EQ(back(nn::round_bf16(1 + 0x3p-8F)), 1 + 0x2p-7F);      // a tie, up to even
-  EXPECT_EQ(back(nn::round_bf16(-1 - 0x1.2p-8F)), -1 - 0x1p-7F);  // beyond a tie
-  EXPECT_EQ(back(nn::round_bf16(0x1.FFp127F)), INFINITY);
+  EXPECT_EQ(widen_bf16(round_bf16(1 + 0x1p-8F)), 1.0F);             // a tie, down to even
+  EXPECT_EQ(widen_bf16(round_bf16(1 + 0x3p-8F)), 1 + 0x2p-7F);      // a tie, up to even
+  EXPECT_EQ(widen_bf16(round_bf16(-1 - 0x1.2p-8F)), -1 - 0x1p-7F);  // beyond a tie
+  EXPECT_EQ(widen_bf16(round_bf16(0x1.FFp127F)), INFINITY);
 }
 
 // Sums of four x up to 15 and of nine weights in quarters up to 9 are whole numbers below 256,

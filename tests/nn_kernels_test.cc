@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
 #include <vector>
 
 #include "golden.h"
@@ -53,24 +52,17 @@ TEST_P(Search, GoesOnFromWhereItWas) {
 INSTANTIATE_TEST_SUITE_P(InstructionSets, Search,
                          ::testing::Values("EMU128", "SSE4", "AVX2", "AVX3"));
 
-float value_of(nn::Bfloat16 rounded) {
-  const uint32_t bits = static_cast<uint32_t>(rounded) << 16;
-  float value = 0;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
 TEST(RowsBf16, AreRoundedToTheNearestAndNothingBehindThemIsTouched) {
   NEEDS_BF16();
   for (const int64_t count : kCounts) {
     const Tensor x = normal_tensor({count}, static_cast<unsigned>(count));
-    std::vector<nn::Bfloat16> out(static_cast<std::size_t>(count) + 1, 0x1234);
+    std::vector<Bfloat16> out(static_cast<std::size_t>(count) + 1, 0x1234);
     nn::round_values(x.data(), count, out.data());
     double squares = 0;
     for (int64_t i = 0; i < count; ++i) {
-      const nn::Bfloat16 rounded = out[static_cast<std::size_t>(i)];
-      ASSERT_EQ(rounded, nn::round_bf16(x.data()[i]));
-      const double lost = static_cast<double>(x.data()[i]) - value_of(rounded);
+      const Bfloat16 rounded = out[static_cast<std::size_t>(i)];
+      ASSERT_EQ(rounded, round_bf16(x.data()[i]));
+      const double lost = static_cast<double>(x.data()[i]) - widen_bf16(rounded);
       squares += lost * lost;
     }
     EXPECT_EQ(out.back(), 0x1234);
@@ -90,7 +82,7 @@ TEST(RowsBf16, GegluIsCloserThanItsRounding) {
       gates[i] = 16 * static_cast<float>(row * kDim + i) / static_cast<float>(kRows * kDim - 1) - 8;
     }
   }
-  std::vector<nn::Bfloat16> out(kRows * kDim + 1, 0x1234);
+  std::vector<Bfloat16> out(kRows * kDim + 1, 0x1234);
   nn::geglu_bf16(x.data(), kRows, kDim, out.data());
   for (int64_t i = 0; i < kRows * kDim; ++i) {
     const int64_t at = i / kDim * 2 * kDim + i % kDim;
@@ -101,7 +93,7 @@ TEST(RowsBf16, GegluIsCloserThanItsRounding) {
     // the normal distribution stays at that of -5.
     const double off =
         std::abs(exact) * (0x1p-8 + 2e-4) + (gate < -5 ? 3e-7 * std::abs(value * gate) : 0);
-    ASSERT_NEAR(value_of(out[static_cast<std::size_t>(i)]), exact, off) << gate;
+    ASSERT_NEAR(widen_bf16(out[static_cast<std::size_t>(i)]), exact, off) << gate;
   }
   EXPECT_EQ(out.back(), 0x1234);
 }

@@ -4,10 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <array>
-#include <bit>
 #include <charconv>
 #include <cstring>
 
+#include "base/bfloat16.h"
 #include "base/split.h"
 
 namespace ctclip {
@@ -53,15 +53,14 @@ std::optional<std::vector<BlockedLayout::Block>> blocks_of(std::string_view text
 }
 
 float element(const std::byte* data, uint64_t index, bool bf16) {
-  uint32_t bits = 0;
-  if (bf16) {  // the upper half of a float32
-    uint16_t half = 0;
+  if (bf16) {
+    Bfloat16 half = 0;
     std::memcpy(&half, data + index * 2, sizeof half);
-    bits = uint32_t{half} << 16U;
-  } else {
-    std::memcpy(&bits, data + index * 4, sizeof bits);
+    return widen_bf16(half);
   }
-  return std::bit_cast<float>(bits);
+  float value = 0;
+  std::memcpy(&value, data + index * 4, sizeof value);
+  return value;
 }
 
 using Index = std::array<uint64_t, kMostAxes>;

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "base/bfloat16.h"
+
 namespace ctclip {
 namespace {
 
@@ -53,8 +55,6 @@ float from_half(uint16_t bits) {
   return std::bit_cast<float>(special);
 }
 
-float from_brain(uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16U); }
-
 /// Stored elements need not be aligned, so each is copied out.
 template <typename Stored, typename Convert>
 void convert_all(std::span<const std::byte> in, std::span<float> out, Convert convert) {
@@ -95,7 +95,7 @@ void convert_to_float32(DType dtype, std::span<const std::byte> in, std::span<fl
     case DType::float16:
       return convert_all<uint16_t>(in, out, from_half);
     case DType::bfloat16:
-      return convert_all<uint16_t>(in, out, from_brain);
+      return convert_all<uint16_t>(in, out, widen_bf16);
     case DType::int64:
       return cast_all<int64_t>(in, out);
     case DType::int32:

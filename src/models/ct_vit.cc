@@ -47,6 +47,19 @@ Tensor kept_bias(const Weights& weights, const Grid& grid, const nn::Engine& eng
       .clone();
 }
 
+// The largest distance of a row from what it is rounded to.
+Tensor lost_by_rounding(const SharedTensor& rows) {
+  const int64_t dim = rows.dim(1);
+  std::vector<Bfloat16> rounded(static_cast<std::size_t>(dim));
+  Tensor most = Tensor::zeros({1});
+  for (int64_t i = 0; i < rows.dim(0); ++i) {
+    const float* row = rows.data() + i * dim;
+    nn::round_values(row, dim, rounded.data());
+    most.data()[0] = std::max(most.data()[0], nn::rounding_distance(row, rounded.data(), dim));
+  }
+  return most;
+}
+
 }  // namespace
 
 PatchEmbedding::PatchEmbedding(const Weights& scope, const CtVitGeometry& geometry,
@@ -82,15 +95,13 @@ Tensor PatchEmbedding::operator()(const Tensor& volume, const Pass& pass) const 
     auto patches = pass.work.borrow(kPatchRows * patch_size / (rounded_ ? 2 : 1));
     for (int64_t token = begin; token < end; ++token) {
       const int64_t at = (token - begin) * patch_size;
+      float* normed = rounded_ ? patch.data() : patches.data() + at;
       gather(volume, token, patch.data());
-      if (rounded_) {
-        norm_in_(patch.data(), 1, patch.data(), nn::as_bf16(patches.data()) + at);
-      } else {
-        norm_in_(patch.data(), 1, patches.data() + at);
-      }
+      norm_in_(patch.data(), 1, normed);
+      if (rounded_) nn::round_values(normed, patch_size, as_bf16(patches.data()) + at);
     }
     if (rounded_) {
-      linear_(nn::as_bf16(patches.data()), end - begin, out);
+      linear_(as_bf16(patches.data()), end - begin, out);
     } else {
       linear_(patches.data(), end - begin, out);
     }
@@ -145,7 +156,6 @@ CosineCodebook::CosineCodebook(const Weights& scope, int64_t dim, const nn::Engi
   const nn::Engine similar(engine.pool(), rounded_ ? nn::Precision::bf16 : nn::Precision::f32);
   const int64_t codes = codebook_.dim(1);
   codebook_ = codebook_.reshaped({codes, dim});
-  std::vector<nn::Bfloat16> line(static_cast<std::size_t>(dim));
   for (int64_t begin = 0; begin < codes; begin += kCodeBlock) {
     const int64_t count = std::min(kCodeBlock, codes - begin);
     const LazyTensor unit = scope.derived(
@@ -157,11 +167,10 @@ CosineCodebook::CosineCodebook(const Weights& scope, int64_t dim, const nn::Engi
         });
     blocks_.push_back({nn::Linear(unit, Tensor(), similar, kTokenRows), {}});
     if (!rounded_) continue;
-    const SharedTensor& rows = blocks_.back().unit = unit.kept();
-    for (int64_t i = 0; i < count; ++i) {
-      nn::round_values(rows.data() + i * dim, dim, line.data());
-      lost_ = std::max(lost_, nn::rounding_distance(rows.data() + i * dim, line.data(), dim));
-    }
+    blocks_.back().unit = unit.kept();
+    const LazyTensor lost =
+        unit.derive("lost by rounding", {1}, [&] { return lost_by_rounding(blocks_.back().unit); });
+    lost_ = std::max(lost_, lost.kept().data()[0]);
   }
 }
 
@@ -175,7 +184,7 @@ void CosineCodebook::compete(const float* similarity, int64_t codes, int64_t fir
 // Of x y - x' y' = (x - x') y' + x (y - y') and |x| = |y| = 1, Cauchy-Schwarz makes at most
 // |x - x'| (1 + 2^-8) + |y - y'|; summing up in float32 adds dim 2^-24. The nearest code's rounded
 // similarity may be less by as much, and another's larger.
-float CosineCodebook::margin(const float* token, const nn::Bfloat16* rounded) const {
+float CosineCodebook::margin(const float* token, const Bfloat16* rounded) const {
   const int64_t dim = codebook_.dim(1);
   const float lost = nn::rounding_distance(token, rounded, dim) + lost_;
   return 2 * (lost * (1 + 0x1p-7F) + static_cast<float>(dim) * 0x1p-23F);
@@ -206,8 +215,8 @@ void CosineCodebook::nearest(const float* x, int64_t rows, int32_t* out, const P
   nn::unit_heads(unit.data(), rows, dim, 1, dim, nullptr);
   std::array<Best, kTokenRows> best{};
   if (rounded_) {
-    const nn::Bfloat16* line = nn::as_bf16(rounded.data());
-    nn::round_values(unit.data(), rows * dim, nn::as_bf16(rounded.data()));
+    const Bfloat16* line = as_bf16(rounded.data());
+    nn::round_values(unit.data(), rows * dim, as_bf16(rounded.data()));
     for (int64_t r = 0; r < rows; ++r) {
       best[static_cast<std::size_t>(r)].margin = margin(unit.data() + r * dim, line + r * dim);
     }
@@ -216,7 +225,7 @@ void CosineCodebook::nearest(const float* x, int64_t rows, int32_t* out, const P
   for (const Block& block : blocks_) {
     const int64_t codes = block.similarity.out();
     if (rounded_) {
-      block.similarity(nn::as_bf16(rounded.data()), rows, similarity.data());
+      block.similarity(as_bf16(rounded.data()), rows, similarity.data());
     } else {
       block.similarity(unit.data(), rows, similarity.data());
     }

@@ -4,11 +4,11 @@
 #include <limits>
 #include <vector>
 
+#include "base/bfloat16.h"
 #include "base/tensor.h"
 #include "checkpoint/checkpoint.h"
 #include "models/layers.h"
 #include "models/transformer.h"
-#include "nn/bfloat16.h"
 
 namespace ctclip::models {
 
@@ -73,7 +73,7 @@ class CosineCodebook {
   static void compete(const float* similarity, int64_t codes, int64_t first, Best& best);
   static void compete_rounded(const Block& block, const float* token, const float* similarity,
                               int64_t first, Best& best);
-  float margin(const float* token, const nn::Bfloat16* rounded) const;
+  float margin(const float* token, const Bfloat16* rounded) const;
 
   SharedTensor codebook_;  // (codes, D), as stored
   bool rounded_;

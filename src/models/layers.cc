@@ -1,6 +1,5 @@
 #include "models/layers.h"
 
-#include "nn/bf16_rows.h"
 #include "nn/kernels.h"
 
 namespace ctclip::models {
@@ -18,13 +17,6 @@ LayerNorm::LayerNorm(const Weights& scope, int64_t dim, float epsilon, const std
 
 void LayerNorm::operator()(const float* x, int64_t rows, float* out) const {
   nn::layer_norm(x, rows, dim(), gain_.data(), shift_.data(), epsilon_, out);
-}
-
-void LayerNorm::operator()(const float* x, int64_t rows, float* line, nn::Bfloat16* out) const {
-  for (int64_t row = 0; row < rows; ++row, x += dim(), out += dim()) {
-    (*this)(x, 1, line);
-    nn::round_values(line, dim(), out);
-  }
 }
 
 int64_t count_layers(const Weights& scope, const std::string& tensor) {

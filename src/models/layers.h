@@ -4,7 +4,6 @@
 
 #include "base/tensor.h"
 #include "checkpoint/checkpoint.h"
-#include "nn/bfloat16.h"
 #include "nn/engine.h"
 #include "nn/matmul.h"
 
@@ -24,8 +23,6 @@ class LayerNorm {
             const std::string& shift = "bias");
   /// x (rows, dim) -> out (rows, dim); out may be x.
   void operator()(const float* x, int64_t rows, float* out) const;
-  /// The same, rounded; `line` is memory for one row.
-  void operator()(const float* x, int64_t rows, float* line, nn::Bfloat16* out) const;
   int64_t dim() const { return gain_.size(); }
 
  private:

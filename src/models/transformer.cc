@@ -189,35 +189,21 @@ FeedForward::FeedForward(const Weights& scope, int64_t dim, const nn::Engine& en
       up_(take_linear(scope.scope("1"), dim, 2 * inner_, false, engine, kHiddenRows)),
       down_(take_linear(scope.scope("4"), inner_, dim, false, engine, kHiddenRows)) {}
 
-void FeedForward::apply(float* x, int64_t rows, nn::Workspace& work) const {
-  auto normed = work.borrow(kHiddenRows * dim_);
-  auto hidden = work.borrow(kHiddenRows * 2 * inner_);
-  auto gated = work.borrow(kHiddenRows * inner_);
-  norm_(x, rows, normed.data());
-  up_(normed.data(), rows, hidden.data());
-  nn::geglu(hidden.data(), rows, inner_, gated.data());
-  down_(gated.data(), rows, x, /*add_to_y=*/true);
-}
-
-void FeedForward::apply_rounded(float* x, int64_t rows, nn::Workspace& work) const {
-  auto line = work.borrow(dim_);
-  auto normed = work.borrow(kHiddenRows * dim_);
-  auto hidden = work.borrow(kHiddenRows * 2 * inner_);
-  auto gated = work.borrow((kHiddenRows * inner_ + 1) / 2);
-  norm_(x, rows, line.data(), nn::as_bf16(normed.data()));
-  up_(nn::as_bf16(normed.data()), rows, hidden.data());
-  nn::geglu_bf16(hidden.data(), rows, inner_, nn::as_bf16(gated.data()));
-  down_(nn::as_bf16(gated.data()), rows, x, /*add_to_y=*/true);
-}
-
 void FeedForward::operator()(float* x, int64_t rows, const Pass& pass) const {
   pass.engine.pool().run_blocks(rows, kHiddenRows, [&](int64_t begin, int64_t end) {
     pass.watch.check();
     float* tokens = x + begin * dim_;
+    auto normed = pass.work.borrow(kHiddenRows * dim_);
+    auto hidden = pass.work.borrow(kHiddenRows * 2 * inner_);
+    auto gated = pass.work.borrow(kHiddenRows * inner_);
+    norm_(tokens, end - begin, normed.data());
+    up_(normed.data(), end - begin, hidden.data());
     if (rounded_) {
-      apply_rounded(tokens, end - begin, pass.work);
+      nn::geglu_bf16(hidden.data(), end - begin, inner_, as_bf16(gated.data()));
+      down_(as_bf16(gated.data()), end - begin, tokens, /*add_to_y=*/true);
     } else {
-      apply(tokens, end - begin, pass.work);
+      nn::geglu(hidden.data(), end - begin, inner_, gated.data());
+      down_(gated.data(), end - begin, tokens, /*add_to_y=*/true);
     }
   });
 }

@@ -91,9 +91,6 @@ class FeedForward {
   void operator()(float* x, int64_t rows, const Pass& pass) const;
 
  private:
-  void apply(float* x, int64_t rows, nn::Workspace& work) const;
-  void apply_rounded(float* x, int64_t rows, nn::Workspace& work) const;  // with products of bf16
-
   int64_t dim_, inner_;
   bool rounded_;
   LayerNorm norm_;

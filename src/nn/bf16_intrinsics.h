@@ -13,7 +13,7 @@
 
 #include <cstdint>
 
-#include "nn/bfloat16.h"
+#include "base/bfloat16.h"
 
 #define CTCLIP_BF16 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
 #define CTCLIP_BF16_INLINE CTCLIP_BF16 __attribute__((always_inline)) inline

@@ -235,7 +235,7 @@ CTCLIP_BF16 void winograd_multiply_bf16(const Bfloat16* tiles, const Bfloat16* w
 
 PackedHead pack_head_bf16(const float* keys, const float* values, int64_t stride, int64_t length,
                           int64_t dim, float* memory) {
-  auto* packed_keys = reinterpret_cast<Bfloat16*>(memory);
+  Bfloat16* packed_keys = as_bf16(memory);
   Bfloat16* packed_values = packed_keys + length * dim;
   pack_keys(keys, length, stride, dim, packed_keys);
   pack_values(values, length, stride, dim, packed_values);
@@ -248,8 +248,9 @@ CTCLIP_BF16 void attend_bf16(const HeadRows<const float>& q, const PackedHead& h
   const int64_t dim = head.dim;
   float* scores = scratch;
   float* sums = scores + kAttended * length;
-  auto* weights = reinterpret_cast<Bfloat16*>(sums + kAttended * dim);
-  auto* queries = weights + kAttended * length;
+  Bfloat16* weights = as_bf16(sums + kAttended * dim);
+  Bfloat16* queries = weights + kAttended * length;
+  const auto bias_of = [&](int64_t row) { return bias == nullptr ? bias : bias + row * length; };
   for (int64_t row = 0; row < q.rows; row += kAttended) {
     const int64_t rows = std::min(kAttended, q.rows - row);
     for (int64_t i = 0; i < rows; ++i) {
@@ -258,15 +259,14 @@ CTCLIP_BF16 void attend_bf16(const HeadRows<const float>& q, const PackedHead& h
       }
     }
     float factors[kAttended];
-    const float* added = bias == nullptr ? nullptr : bias + row * length;
-    const bool last = bias == nullptr || row + 2 * kAttended > q.rows;
-    const float* next = last ? scores : added + kAttended * length;
     if (rows == kAttended) {
-      softmax_rows<kAttended>(queries, head, added, next, scores, weights, factors);
+      const bool ends = bias == nullptr || row + 2 * kAttended > q.rows;
+      const float* next = ends ? scores : bias_of(row + kAttended);
+      softmax_rows<kAttended>(queries, head, bias_of(row), next, scores, weights, factors);
     } else {
       for (int64_t i = 0; i < rows; ++i) {
-        softmax_rows<1>(queries + i * dim, head, added == nullptr ? nullptr : added + i * length,
-                        scores, scores, weights + i * length, factors + i);
+        softmax_rows<1>(queries + i * dim, head, bias_of(row + i), scores, scores,
+                        weights + i * length, factors + i);
       }
     }
     multiply(weights, rows, length, head.values, dim, sums);

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "nn/bfloat16.h"
+#include "base/bfloat16.h"
 #include "nn/image_kernels.h"
 #include "nn/winograd_kernels.h"
 

@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/bfloat16.h"
 #include "base/lazy_tensor.h"
 #include "base/tensor.h"
-#include "nn/bfloat16.h"
 #include "nn/engine.h"
 
 namespace ctclip::nn {

@@ -182,7 +182,7 @@ void Winograd::plan(int64_t tiles) {
 void Winograd::transform_and_multiply(const Rows& source, int64_t first, int64_t count,
                                       float* given, float* products) const {
   if (precision_ == Precision::bf16) {
-    auto* tiles = reinterpret_cast<Bfloat16*>(given);
+    Bfloat16* tiles = as_bf16(given);
     winograd_input_bf16(source.data, source.first, grid_, first, count, in_, tiles);
     winograd_multiply_bf16(tiles, rounded_weight(), grid_.points(), count, in_, out_, products);
     return;
