@@ -70,6 +70,7 @@ PatchEmbedding::PatchEmbedding(const Weights& scope, const CtVitGeometry& geomet
       linear_(take_linear(scope.scope("2"), norm_in_.dim(), -1, true, engine, kPatchRows)),
       norm_out_(scope.scope("3"), linear_.out(), 1e-5F) {}
 
+// Meanwhile the next patch comes into the cache: its lines are too short to be foreseen.
 void PatchEmbedding::gather(const Tensor& volume, int64_t token, float* patch) const {
   const auto [grid_t, grid_h, grid_w] = geometry_.grid();
   const int64_t side = geometry_.patch;
@@ -80,6 +81,7 @@ void PatchEmbedding::gather(const Tensor& volume, int64_t token, float* patch) c
     for (int64_t r = row; r < row + side; ++r, patch += side) {
       const float* from = volume.data() + (f * geometry_.height + r) * geometry_.width + column;
       std::copy_n(from, side, patch);
+      if (column + 2 * side <= geometry_.width) __builtin_prefetch(from + 2 * side - 1);
     }
   }
 }

@@ -6,18 +6,17 @@
 #include <array>
 
 #include "base/error.h"
-#include "nn/bf16_kernels.h"
 #include "nn/bf16_rows.h"
 #include "nn/kernels.h"
 
 namespace ctclip::models {
 namespace {
 
-constexpr float kEpsilon = 1e-5F;          // of every LayerNorm of CT-ViT
-constexpr float kScoreScale = 8;           // CT-ViT's attention multiplies the cosines by it
-constexpr int64_t kTokenRows = 144;        // of a task's products
-constexpr int64_t kHiddenRows = 72;        // where there is a hidden layer, which is to stay in L2
-constexpr int64_t kScoreFloats = 1 << 17;  // of one scores block, half a MiB: likewise
+constexpr float kEpsilon = 1e-5F;    // of every LayerNorm of CT-ViT
+constexpr float kScoreScale = 8;     // CT-ViT's attention multiplies the cosines by it
+constexpr int64_t kTokenRows = 144;  // of a task's products
+constexpr int64_t kRunTokens = 8;    // of a task of the position encoding
+constexpr int64_t kHiddenRows = 72;  // where there is a hidden layer, which is to stay in L2
 
 Tensor tap_major(const Tensor& weight) {  // (D, 1, 3, 3, 3) -> (27, D)
   const int64_t dim = weight.dim(0);
@@ -40,20 +39,12 @@ PositionEncodingGenerator::PositionEncodingGenerator(const Weights& scope, int64
 
 void PositionEncodingGenerator::operator()(const float* x, const Grid& grid, float* out,
                                            const Pass& pass) const {
-  const int64_t dim = bias_.size();
-  pass.engine.pool().run(grid.t * grid.h, [&](int64_t line) {
-    const int64_t t = line / grid.h;
-    const int64_t h = line % grid.h;
-    std::array<const float*, 9> lines{};
-    for (int64_t i = 0; i < 9; ++i) {
-      const int64_t from_t = t + i / 3 - 2;
-      const int64_t from_h = h + i % 3 - 1;
-      const bool inside = from_t >= 0 && from_h >= 0 && from_h < grid.h;
-      if (inside) lines[i] = x + (from_t * grid.h + from_h) * grid.w * dim;
-    }
-    const int64_t offset = line * grid.w * dim;
-    nn::depthwise_line(x + offset, lines.data(), weight_.data(), bias_.data(), grid.w, dim,
-                       out + offset);
+  const int64_t runs = (grid.w + kRunTokens - 1) / kRunTokens;
+  pass.engine.pool().run(grid.h * runs, [&](int64_t run) {
+    const int64_t begin = run % runs * kRunTokens;
+    nn::depthwise_row(
+        {x, grid.t, grid.h, grid.w, bias_.size(), weight_.data(), bias_.data(), out, run / runs},
+        begin, std::min(grid.w, begin + kRunTokens));
   });
 }
 
@@ -73,84 +64,18 @@ CosineAttention::CosineAttention(const Weights& scope, int64_t dim, int64_t head
       q_scale_(scope.take("q_scale", {head_dim_})),
       k_scale_(scope.take("k_scale", {head_dim_})),
       group_(std::clamp<int64_t>(kTokenRows / length, 1, sequences)),
-      query_block_(std::clamp<int64_t>(kScoreFloats / length, 1, length)),
-      rounded_(engine.precision() == nn::Precision::bf16 && group_ == 1 &&
-               nn::attends_bf16(length, head_dim_)) {
+      head_(length, head_dim_, engine) {
   for (float& scale : q_scale_.values()) scale *= kScoreScale;
-  if (rounded_) return;
-  if (group_ > 1) {
-    add_block(group_, heads, length);
-    if (sequences % group_ != 0) add_block(sequences % group_, heads, length);
-  } else {
-    add_block(1, 1, query_block_);
-    if (length % query_block_ != 0) add_block(1, 1, length % query_block_);
-  }
 }
 
-void CosineAttention::add_block(int64_t sequences, int64_t heads, int64_t rows) {
-  const int64_t width = heads_ * head_dim_;  // of q and of the output; k and v lie side by side
-  const nn::MatrixBatch q{sequences, heads, rows, head_dim_, length_ * width, head_dim_, width, 1};
-  const nn::MatrixBatch k{sequences,           heads,     head_dim_, length_,
-                          2 * length_ * width, head_dim_, 1,         2 * width};
-  const nn::MatrixBatch v{sequences,           heads,     length_,   head_dim_,
-                          2 * length_ * width, head_dim_, 2 * width, 1};
-  const nn::MatrixBatch scores{sequences,      heads,   rows, length_, heads * rows * length_,
-                               rows * length_, length_, 1};
-  blocks_.insert_or_assign(
-      std::pair(sequences, rows),
-      Block{sequences, heads, rows, nn::BatchMatMul(q, k, scores), nn::BatchMatMul(scores, v, q)});
-}
-
-void CosineAttention::attend(const Block& block, const float* q, const float* kv, const float* bias,
-                             float* scores, float* sums, float* out) const {
-  const int64_t width = heads_ * head_dim_;
-  const int64_t rows = block.heads * block.rows;
-  block.scores(q, kv, scores);
-  for (int64_t i = 0; i < block.sequences; ++i) {
-    nn::softmax_numerator(scores + i * rows * length_, rows, length_, bias, sums + i * rows);
-  }
-  block.values(scores, kv + width, out);
-  for (int64_t i = 0; i < block.sequences * block.heads; ++i) {
-    float* part = out + i / block.heads * length_ * width + i % block.heads * head_dim_;
-    nn::divide_rows(part, block.rows, width, head_dim_, sums + i * block.rows);
-  }
-}
-
-void CosineAttention::attend_rounded(const float* q, const float* kv, const Tensor* bias,
-                                     float* out, nn::Workspace& work) const {
-  const int64_t width = heads_ * head_dim_;
-  auto packed = work.borrow(nn::packed_head_floats(length_, head_dim_));
-  auto scratch = work.borrow(nn::attend_scratch(length_, head_dim_));
+void CosineAttention::attend(const float* q, const float* kv, const Tensor* bias, float* out,
+                             nn::Workspace& work) const {
+  const int64_t width = heads_ * head_dim_;  // of q and of out; k and v lie side by side
   for (int64_t i = 0; i < heads_; ++i) {
     const int64_t offset = i * head_dim_;
-    const nn::PackedHead head = nn::pack_head_bf16(kv + offset, kv + width + offset, 2 * width,
-                                                   length_, head_dim_, packed.data());
-    nn::attend_bf16({q + offset, length_, width}, head,
-                    bias == nullptr ? nullptr : bias->data() + i * length_ * length_,
-                    {out + offset, length_, width}, scratch.data());
-  }
-}
-
-void CosineAttention::attend_group(const float* q, const float* kv, int64_t sequences,
-                                   const Tensor* bias, float* out, nn::Workspace& work) const {
-  const int64_t score_rows = group_ > 1 ? group_ * length_ * heads_ : query_block_;
-  auto scores = work.borrow(score_rows * length_);
-  auto sums = work.borrow(score_rows);
-  if (group_ > 1) {
-    attend(blocks_.at({sequences, length_}), q, kv, bias == nullptr ? nullptr : bias->data(),
-           scores.data(), sums.data(), out);
-    return;
-  }
-  const int64_t width = heads_ * head_dim_;
-  for (int64_t head = 0; head < heads_; ++head) {
-    for (int64_t row = 0; row < length_; row += query_block_) {
-      const Block& block = blocks_.at({1, std::min(query_block_, length_ - row)});
-      const float* part =
-          bias == nullptr ? nullptr : bias->data() + (head * length_ + row) * length_;
-      const int64_t offset = head * head_dim_ + row * width;
-      attend(block, q + offset, kv + head * head_dim_, part, scores.data(), sums.data(),
-             out + offset);
-    }
+    head_({q + offset, length_, width}, kv + offset, kv + width + offset, 2 * width,
+          bias == nullptr ? nullptr : bias->data() + i * length_ * length_,
+          {out + offset, length_, width}, work);
   }
 }
 
@@ -172,10 +97,9 @@ void CosineAttention::operator()(float* x, const Tensor* bias, const Pass& pass)
     to_kv_(tokens, rows, kv.data());       // k, v = to_kv(x).chunk(2): of x itself, not of norm(x)
     nn::unit_heads(q.data(), rows, width, heads_, head_dim_, q_scale_.data());
     nn::unit_heads(kv.data(), rows, 2 * width, heads_, head_dim_, k_scale_.data());
-    if (rounded_) {
-      attend_rounded(q.data(), kv.data(), bias, out.data(), pass.work);
-    } else {
-      attend_group(q.data(), kv.data(), end - begin, bias, out.data(), pass.work);
+    for (int64_t row = 0; row < rows; row += length_) {
+      attend(q.data() + row * width, kv.data() + row * 2 * width, bias, out.data() + row * width,
+             pass.work);
     }
     to_out_(out.data(), rows, tokens, /*add_to_y=*/true);
   });

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,6 +11,7 @@
 #include "base/watch.h"
 #include "checkpoint/checkpoint.h"
 #include "models/layers.h"
+#include "nn/attention.h"
 #include "nn/engine.h"
 #include "nn/matmul.h"
 #include "nn/workspace.h"
@@ -50,8 +50,7 @@ class PositionEncodingGenerator {
 };
 
 /// Cosine-similarity attention of CT-ViT: q of the normalised tokens, k and v of the tokens
-/// themselves, unit heads with learned scales, scores = 8 q.k + bias, softmax over keys. The matrix
-/// of all scores never exists: a block of them does.
+/// themselves, unit heads with learned scales, scores = 8 q.k + bias, softmax over keys.
 class CosineAttention {
  public:
   /// For `sequences` sequences of `length` tokens.
@@ -61,27 +60,16 @@ class CosineAttention {
   void operator()(float* x, const Tensor* bias, const Pass& pass) const;
 
  private:
-  struct Block {  // the two products of `sequences` x `heads` parts of `rows` queries each
-    int64_t sequences, heads, rows;
-    nn::BatchMatMul scores, values;
-  };
-  void add_block(int64_t sequences, int64_t heads, int64_t rows);
-  void attend_group(const float* q, const float* kv, int64_t sequences, const Tensor* bias,
-                    float* out, nn::Workspace& work) const;
-  // One sequence, with products of bf16.
-  void attend_rounded(const float* q, const float* kv, const Tensor* bias, float* out,
-                      nn::Workspace& work) const;
-  void attend(const Block& block, const float* q, const float* kv, const float* bias, float* scores,
-              float* sums, float* out) const;
+  // One sequence: q (length, heads * head_dim), kv (length, 2, heads * head_dim).
+  void attend(const float* q, const float* kv, const Tensor* bias, float* out,
+              nn::Workspace& work) const;
 
   int64_t dim_, heads_, head_dim_, sequences_, length_;
   LayerNorm norm_;
   nn::Linear to_q_, to_kv_, to_out_;
   Tensor q_scale_, k_scale_;  // (head_dim); the 8 of the scores is in q_scale_
-  int64_t group_;  // short sequences that share a task, all heads in one product; 1 for long ones,
-  int64_t query_block_;  // which go head by head through blocks of so many queries,
-  bool rounded_;         // or by kernels of bf16
-  std::map<std::pair<int64_t, int64_t>, Block> blocks_;  // by sequences and rows
+  int64_t group_;             // short sequences that share a task
+  nn::HeadAttention head_;
 };
 
 /// x += W2 geglu(W1 LN(x)).

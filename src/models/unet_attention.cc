@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/error.h"
-#include "nn/bf16_kernels.h"
 #include "nn/kernels.h"
 
 namespace ctclip::models {
@@ -93,18 +92,11 @@ AttentionBlock::AttentionBlock(const Weights& scope, int64_t channels, int64_t h
     : channels_(channels),
       head_size_(require_heads(scope, channels, head_size, size.height * size.width)),
       positions_(size.height * size.width),
-      rounded_(engine.precision() == nn::Precision::bf16 &&
-               nn::attends_bf16(positions_, head_size)),
       norm_(scope.scope("norm"), channels),
       qkv_(take_qkv(scope.scope("qkv"), {channels, head_size, true}, positions_, engine, gradient)),
       out_(take_pointwise(scope.scope("proj_out"), channels, channels, 1, positions_, engine,
                           gradient)),
-      scores_(matrix(positions_, head_size, 3 * channels, 1),
-              matrix(head_size, positions_, 1, 3 * channels),
-              matrix(positions_, positions_, positions_, 1)),
-      values_(matrix(positions_, positions_, positions_, 1),
-              matrix(positions_, head_size, 3 * channels, 1),
-              matrix(positions_, head_size, channels, 1)) {
+      head_(positions_, head_size, engine) {
   if (gradient) backward_ = make_backward();
 }
 
@@ -113,27 +105,18 @@ AttentionBlock::Backward AttentionBlock::make_backward() const {
   const nn::MatrixBatch square = matrix(positions_, positions_, positions_, 1);
   const nn::MatrixBatch flipped = matrix(positions_, positions_, 1, positions_);
   const nn::MatrixBatch part = matrix(positions_, head_size_, wide, 1);  // of qkv or its gradient
+  const nn::MatrixBatch across = matrix(head_size_, positions_, 1, wide);
   const nn::MatrixBatch grad = matrix(positions_, head_size_, channels_, 1);
-  return {nn::BatchMatMul(flipped, grad, part),
-          nn::BatchMatMul(grad, matrix(head_size_, positions_, 1, wide), square),
-          nn::BatchMatMul(square, part, part), nn::BatchMatMul(flipped, part, part)};
+  return {nn::BatchMatMul(part, across, square), nn::BatchMatMul(flipped, grad, part),
+          nn::BatchMatMul(grad, across, square), nn::BatchMatMul(square, part, part),
+          nn::BatchMatMul(flipped, part, part)};
 }
 
-void AttentionBlock::attend(const float* qkv, float* scores, nn::Workspace& work) const {
+void AttentionBlock::attention_weights(const float* qkv, float* scores, nn::Workspace& work) const {
   auto sums = work.borrow(positions_);
-  scores_(qkv, qkv + head_size_, scores);
+  backward_->scores(qkv, qkv + head_size_, scores);
   nn::softmax_numerator(scores, positions_, positions_, nullptr, sums.data());
   nn::divide_rows(scores, positions_, positions_, positions_, sums.data());
-}
-
-void AttentionBlock::attend_rounded(const float* qkv, float* out, nn::Workspace& work) const {
-  const int64_t wide = 3 * channels_;
-  auto packed = work.borrow(nn::packed_head_floats(positions_, head_size_));
-  auto scratch = work.borrow(nn::attend_scratch(positions_, head_size_));
-  const auto head = nn::pack_head_bf16(qkv + head_size_, qkv + 2 * head_size_, wide, positions_,
-                                       head_size_, packed.data());
-  nn::attend_bf16({qkv, positions_, wide}, head, nullptr, {out, positions_, channels_},
-                  scratch.data());
 }
 
 int64_t AttentionBlock::flops() const {
@@ -150,16 +133,11 @@ Image AttentionBlock::operator()(const Image& x, const Pass& pass,
   auto qkv = pass.work.borrow(positions_ * 3 * channels_);
   nn::normalise(x.data(), positions_, channels_, norm.map(), inner.data());
   qkv_.forward(inner.data(), positions_, qkv.data());
+  const int64_t wide = 3 * channels_;
   for (int64_t head = 0; head < channels_ / head_size_; ++head) {
     const float* part = qkv.data() + head * 3 * head_size_;
-    float* out = inner.data() + head * head_size_;
-    if (rounded_) {
-      attend_rounded(part, out, pass.work);
-    } else {
-      auto scores = pass.work.borrow(positions_ * positions_);
-      attend(part, scores.data(), pass.work);
-      values_(scores.data(), part + 2 * head_size_, out);
-    }
+    head_({part, positions_, wide}, part + head_size_, part + 2 * head_size_, wide, nullptr,
+          {inner.data() + head * head_size_, positions_, channels_}, pass.work);
   }
   Image y = Image::borrow(pass.work, x.size, channels_);
   std::copy_n(x.data(), x.count(), y.data());
@@ -181,7 +159,7 @@ Image AttentionBlock::backward(const Image& x, Tape& tape, const Image& grad,
     const float* k = q + head_size_;
     float* grad_q = grad_qkv.data() + head * 3 * head_size_;
     const float* grad_out = inner.data() + head * head_size_;
-    attend(q, weights.data(), pass.work);
+    attention_weights(q, weights.data(), pass.work);
     backward_->values(weights.data(), grad_out, grad_q + 2 * head_size_);
     backward_->weights(grad_out, k + head_size_, grad_weights.data());
     softmax_backward(weights.data(), positions_, positions_, grad_weights.data());

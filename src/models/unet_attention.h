@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "models/unet_layers.h"
+#include "nn/attention.h"
 
 namespace ctclip::models {
 
@@ -28,19 +29,16 @@ class AttentionBlock {
 
  private:
   struct Backward {  // of one head
-    nn::BatchMatMul values, weights, queries, keys;
+    nn::BatchMatMul scores, values, weights, queries, keys;
   };
-  // softmax(q k^T) of one head, (positions, positions), from its part of qkv.
-  void attend(const float* qkv, float* scores, nn::Workspace& work) const;
-  // Its whole attention, with products of bf16.
-  void attend_rounded(const float* qkv, float* out, nn::Workspace& work) const;
+  // softmax(q k^T) of one head, (positions, positions), from its part of qkv, for the gradient.
+  void attention_weights(const float* qkv, float* scores, nn::Workspace& work) const;
   Backward make_backward() const;
 
   int64_t channels_, head_size_, positions_;
-  bool rounded_;  // the products are of bf16
   GroupNorm norm_;
   WithBackward<nn::Linear> qkv_, out_;  // the scale of the scores is in the rows of q
-  nn::BatchMatMul scores_, values_;     // of one head
+  nn::HeadAttention head_;
   std::optional<Backward> backward_;
 };
 

@@ -13,7 +13,6 @@ namespace ctclip::nn {
 namespace {
 
 constexpr int64_t kAhead = 1024;  // floats: a processor does not foresee the next page
-constexpr int64_t kAttended = 8;  // rows of queries at a time
 
 // The rounded values in the lower halves of 32 bits.
 CTCLIP_BF16_INLINE __m512i widened(V value) { return _mm512_cvtepu16_epi32(rounded(value)); }
@@ -126,8 +125,9 @@ CTCLIP_BF16_INLINE void multiply(const Bfloat16* a, int64_t count, int64_t in, c
 
 // Scores of kRows queries with kVectors vectors of keys: q k^T + bias, and the largest so far.
 template <int kRows, int kVectors>
-CTCLIP_BF16_INLINE void score_keys(const Bfloat16* queries, const PackedHead& head, int64_t key,
-                                   const float* bias, V (&largest)[kRows], float* scores) {
+CTCLIP_BF16_INLINE void score_keys(const Bfloat16* queries, const PackedHead<Bfloat16>& head,
+                                   int64_t key, const float* bias, V (&largest)[kRows],
+                                   float* scores) {
   V sums[kRows][kVectors];
   for (int i = 0; i < kRows; ++i) {
     for (int j = 0; j < kVectors; ++j) {
@@ -160,7 +160,7 @@ CTCLIP_BF16_INLINE float softmax_numerator(const float* scores, V top, int64_t l
 
 // The numerators of kRows rows of softmax(q k^T + bias), and one over the sum of each.
 template <int kRows>
-CTCLIP_BF16_INLINE void softmax_rows(const Bfloat16* queries, const PackedHead& head,
+CTCLIP_BF16_INLINE void softmax_rows(const Bfloat16* queries, const PackedHead<Bfloat16>& head,
                                      const float* bias, const float* next_bias, float* scores,
                                      Bfloat16* weights, float* factors) {
   V largest[kRows];
@@ -233,8 +233,8 @@ CTCLIP_BF16 void winograd_multiply_bf16(const Bfloat16* tiles, const Bfloat16* w
   }
 }
 
-PackedHead pack_head_bf16(const float* keys, const float* values, int64_t stride, int64_t length,
-                          int64_t dim, float* memory) {
+PackedHead<Bfloat16> pack_head_bf16(const float* keys, const float* values, int64_t stride,
+                                    int64_t length, int64_t dim, float* memory) {
   Bfloat16* packed_keys = as_bf16(memory);
   Bfloat16* packed_values = packed_keys + length * dim;
   pack_keys(keys, length, stride, dim, packed_keys);
@@ -242,7 +242,7 @@ PackedHead pack_head_bf16(const float* keys, const float* values, int64_t stride
   return {packed_keys, packed_values, length, dim};
 }
 
-CTCLIP_BF16 void attend_bf16(const HeadRows<const float>& q, const PackedHead& head,
+CTCLIP_BF16 void attend_bf16(const HeadRows<const float>& q, const PackedHead<Bfloat16>& head,
                              const float* bias, const HeadRows<float>& out, float* scratch) {
   const int64_t length = head.length;
   const int64_t dim = head.dim;
@@ -325,10 +325,10 @@ void winograd_multiply_bf16(const Bfloat16*, const Bfloat16*, int64_t, int64_t, 
                             float*) {
   std::abort();
 }
-PackedHead pack_head_bf16(const float*, const float*, int64_t, int64_t, int64_t, float*) {
+PackedHead<Bfloat16> pack_head_bf16(const float*, const float*, int64_t, int64_t, int64_t, float*) {
   std::abort();
 }
-void attend_bf16(const HeadRows<const float>&, const PackedHead&, const float*,
+void attend_bf16(const HeadRows<const float>&, const PackedHead<Bfloat16>&, const float*,
                  const HeadRows<float>&, float*) {
   std::abort();
 }

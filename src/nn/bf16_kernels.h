@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "base/bfloat16.h"
+#include "nn/attention_kernels.h"
 #include "nn/image_kernels.h"
 #include "nn/winograd_kernels.h"
 
@@ -26,35 +27,17 @@ void winograd_input_bf16(const float* x, int64_t row, const TileGrid& grid, int6
 void winograd_multiply_bf16(const Bfloat16* tiles, const Bfloat16* weight, int64_t points,
                             int64_t count, int64_t in, int64_t out, float* products);
 
-/// What `attend_bf16` is for; other shapes are multiplied by oneDNN in float32.
+/// What `attend_bf16` is for; other shapes are multiplied in float32.
 constexpr bool attends_bf16(int64_t length, int64_t dim) {
   return length % 16 == 0 && dim % 16 == 0;
 }
-/// The keys (dim / 2, length, 2) and values (length / 2, dim, 2) of one head.
-struct PackedHead {
-  const Bfloat16* keys;
-  const Bfloat16* values;
-  int64_t length, dim;
-};
-/// Floats of memory for these.
-constexpr int64_t packed_head_floats(int64_t length, int64_t dim) { return length * dim; }
-/// Rounds and packs the keys and values, both (length, dim) with `stride` floats from row to row.
-PackedHead pack_head_bf16(const float* keys, const float* values, int64_t stride, int64_t length,
-                          int64_t dim, float* memory);
-
-/// Rows of queries, or of what is made of them: (rows, dim), `stride` floats from row to row.
-template <class Float>
-struct HeadRows {
-  Float* data;
-  int64_t rows, stride;
-};
-/// Floats of scratch memory that `attend_bf16` needs.
-constexpr int64_t attend_scratch(int64_t length, int64_t dim) { return 12 * length + 12 * dim; }
-/// out = softmax(q k^T + bias) v of one head, a few rows at a time: the matrix of all scores never
-/// exists. The softmax is of float32; its numerators are rounded for the second product and divided
-/// by their sum behind it. bias (rows, length) or null.
-void attend_bf16(const HeadRows<const float>& q, const PackedHead& head, const float* bias,
-                 const HeadRows<float>& out, float* scratch);
+/// As pack_head, rounded: keys (dim / 2, length, 2) and values (length / 2, dim, 2).
+PackedHead<Bfloat16> pack_head_bf16(const float* keys, const float* values, int64_t stride,
+                                    int64_t length, int64_t dim, float* memory);
+/// As attend. The softmax is of float32; its numerators are rounded for the second product and
+/// divided by their sum behind it.
+void attend_bf16(const HeadRows<const float>& q, const PackedHead<Bfloat16>& head,
+                 const float* bias, const HeadRows<float>& out, float* scratch);
 
 /// As normalise_silu, to some 1e-4 of the value: what follows is rounded to 4e-3 of it.
 void normalise_silu_bf16(const float* x, int64_t positions, int64_t channels, const ChannelMap& map,

@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <cstring>
 
-// As in kernels.cc: what lies between these targets gains nothing here.
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)
+#include "nn/highway_targets.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "nn/image_kernels.cc"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
 #include <hwy/highway.h>
 
-#include <hwy/contrib/math/math-inl.h>
+#include "nn/vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ctclip::nn::HWY_NAMESPACE {
@@ -26,7 +25,7 @@ HWY_INLINE V load(const float* x) { return hn::LoadU(kTag, x); }
 
 HWY_INLINE V sigmoid(V u) {
   const V one = hn::Set(kTag, 1.0F);
-  return hn::Div(one, hn::Add(one, hn::Exp(kTag, hn::Neg(u))));
+  return hn::Div(one, hn::Add(one, exponential(kTag, hn::Neg(u))));
 }
 
 // body(channel) once for each vector of channels.

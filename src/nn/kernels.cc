@@ -4,14 +4,13 @@
 #include <cmath>
 #include <cstring>
 
-// Four targets are enough: what lies between them gains nothing here and each costs a compilation.
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)
+#include "nn/highway_targets.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "nn/kernels.cc"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
 #include <hwy/highway.h>
 
-#include <hwy/contrib/math/math-inl.h>
+#include "nn/vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ctclip::nn::HWY_NAMESPACE {
@@ -32,13 +31,13 @@ HWY_INLINE void for_each(const float* x, int64_t count, float* out, const Body& 
   }
   if (i < count) {
     const auto mask = hn::FirstN(kTag, static_cast<std::size_t>(count - i));
-    hn::BlendedStore(body(hn::MaskedLoad(mask, kTag, x + i), i), mask, kTag, out + i);
+    hn::BlendedStore(body(load_first(kTag, x + i, count - i), i), mask, kTag, out + i);
   }
 }
 
 HWY_INLINE V load(const float* x, int64_t i, int64_t count) {
   if (i + lanes() <= count) return hn::LoadU(kTag, x + i);
-  return hn::MaskedLoad(hn::FirstN(kTag, static_cast<std::size_t>(count - i)), kTag, x + i);
+  return load_first(kTag, x + i, count - i);
 }
 
 HWY_INLINE float sum(V v) { return hn::GetLane(hn::SumOfLanes(kTag, v)); }
@@ -56,7 +55,7 @@ HWY_INLINE float reduce_sum(const float* x, int64_t count, const Term& term) {
   float rest = 0;
   if (i < count) {
     const auto mask = hn::FirstN(kTag, static_cast<std::size_t>(count - i));
-    rest = sum(hn::IfThenElseZero(mask, term(hn::MaskedLoad(mask, kTag, x + i))));
+    rest = sum(hn::IfThenElseZero(mask, term(load_first(kTag, x + i, count - i))));
   }
   return sum(hn::Add(a, b)) + rest;
 }
@@ -79,32 +78,22 @@ void layer_norm(const float* x, int64_t rows, int64_t dim, const float* gamma, c
   }
 }
 
-// erf by two minimax polynomials (fitted for this file): x P(x^2) below 1, 1 - exp(Q(x)) above.
-// Largest error against a float64 erf: 1.5e-7.
-HWY_INLINE V erf(V x) {
-  const V magnitude = hn::Abs(x);
-  const V square = hn::Mul(x, x);
-  constexpr float kNear[] = {-9.680140465206932e-06F, 0.00011270545655861497F,
-                             -0.0008484711870551109F, 0.005221074912697077F,
-                             -0.02686544507741928F,   0.11283782869577408F,
-                             -0.37612637877464294F,   1.128379225730896F};
-  constexpr float kFar[] = {0.0001855752052506432F,  -0.002939618658274412F, 0.02180536277592182F,
-                            -0.10303746163845062F,   -0.6382255554199219F,   -1.127040147781372F,
-                            -0.00035370513796806335F};
-  V near = hn::Set(kTag, kNear[0]);
-  for (int i = 1; i < 8; ++i) near = hn::MulAdd(near, square, hn::Set(kTag, kNear[i]));
-  near = hn::Mul(near, x);
-
-  const V clipped = hn::Min(magnitude, hn::Set(kTag, 4.0F));  // erf is 1 in float32 from 3.92 on
-  V far = hn::Set(kTag, kFar[0]);
-  for (int i = 1; i < 7; ++i) far = hn::MulAdd(far, clipped, hn::Set(kTag, kFar[i]));
-  far = hn::CopySign(hn::Sub(hn::Set(kTag, 1.0F), hn::Exp(kTag, far)), x);
-  return hn::IfThenElse(hn::Lt(magnitude, hn::Set(kTag, 1.0F)), near, far);
-}
-
+// x Phi(x) through erfc(|x| / sqrt 2) = 2^(|x| P(|x|)), P the minimax polynomial up to 6 (fitted
+// for this file), where gelu is -6e-9. Largest error against a float64 erfc: 1.5e-7.
 HWY_INLINE V gelu_of(V x) {
-  const V half = hn::Mul(x, hn::Set(kTag, 0.5F));
-  return hn::MulAdd(half, erf(hn::Mul(x, hn::Set(kTag, 0.70710678F))), half);
+  constexpr float kMost = 6;
+  constexpr float kTail[] = {-2.0329046890310565e-08F, 6.459937367253588e-07F,
+                             -8.756442184676416e-06F,  6.410552305169404e-05F,
+                             -0.00023942325788084418F, -7.766475027892739e-05F,
+                             0.0070334263145923615F,   -0.05249323323369026F,
+                             -0.4592062532901764F,     -1.151105523109436F};
+  const V distance = hn::Min(hn::Set(kTag, kMost), hn::Abs(x));
+  V p = hn::Set(kTag, kTail[0]);
+  for (int i = 1; i < 10; ++i) p = hn::MulAdd(p, distance, hn::Set(kTag, kTail[i]));
+  const V both_tails = power_of_two(kTag, hn::Mul(p, distance));
+  const V below = hn::IfThenElse(hn::Lt(x, hn::Zero(kTag)), both_tails,
+                                 hn::Sub(hn::Set(kTag, 2.0F), both_tails));
+  return hn::Mul(hn::Mul(x, hn::Set(kTag, 0.5F)), below);
 }
 
 void geglu(const float* x, int64_t rows, int64_t dim, float* out) {
@@ -155,13 +144,13 @@ void softmax_numerator(float* x, int64_t rows, int64_t dim, const float* bias, f
     const V shift = hn::Set(kTag, top);
     V total = hn::Zero(kTag);
     for (i = 0; i + lanes() <= dim; i += lanes()) {
-      const V e = hn::Exp(kTag, hn::Sub(hn::LoadU(kTag, x + i), shift));
+      const V e = exponential(kTag, hn::Sub(hn::LoadU(kTag, x + i), shift));
       total = hn::Add(total, e);
       hn::StoreU(e, kTag, x + i);
     }
     if (i < dim) {
       const auto mask = hn::FirstN(kTag, static_cast<std::size_t>(dim - i));
-      const V e = hn::Exp(kTag, hn::Sub(hn::MaskedLoad(mask, kTag, x + i), shift));
+      const V e = exponential(kTag, hn::Sub(load_first(kTag, x + i, dim - i), shift));
       total = hn::Add(total, hn::IfThenElseZero(mask, e));
       hn::BlendedStore(e, mask, kTag, x + i);
     }
@@ -176,66 +165,69 @@ void divide_rows(float* out, int64_t rows, int64_t stride, int64_t dim, const fl
   }
 }
 
-struct DepthwiseLine {
-  const float* x;
-  const float* const* lines;
-  const float* weight;
-  const float* bias;
-  int64_t width, dim;
-  float* out;
-};
-
-// Channels from `i` on of `kTokens` tokens from `first` on: each weight, and each token that is a
-// neighbour of several, is loaded once.
+// One vector of channels, from `i` on, of `kTokens` tokens from `first` on of a row, frame by
+// frame: what a frame adds to itself and to the two that follow it, so that each token is loaded
+// once.
 template <int kTokens, class Load, class Store>
-HWY_INLINE void depthwise_tokens(const DepthwiseLine& line, int64_t first, int64_t i,
-                                 const Load& get, const Store& put) {
-  const auto token = [&](const float* from, int64_t w) {
-    return w < 0 || w >= line.width ? hn::Zero(kTag) : get(from + w * line.dim + i);
-  };
-  V total[kTokens];
-  for (V& sum : total) sum = get(line.bias + i);
-  for (int row = 0; row < 9; ++row) {
-    const float* from = line.lines[row];
-    if (from == nullptr) continue;
-    V near[kTokens + 2];
-    near[0] = token(from, first - 1);
-    for (int k = 0; k < kTokens; ++k) near[k + 1] = get(from + (first + k) * line.dim + i);
-    near[kTokens + 1] = token(from, first + kTokens);
-    for (int tap = 0; tap < 3; ++tap) {
-      const V weight = get(line.weight + (3 * row + tap) * line.dim + i);
-      for (int k = 0; k < kTokens; ++k) total[k] = hn::MulAdd(weight, near[k + tap], total[k]);
+HWY_INLINE void depthwise_vector(const DepthwiseRow& job, int64_t first, int64_t i, const Load& get,
+                                 const Store& put) {
+  constexpr int64_t kAhead = 32;  // channels: their lines lie too far apart to be foreseen
+  V weight[27];
+  for (int tap = 0; tap < 27; ++tap) weight[tap] = get(job.weight + tap * job.dim + i);
+  const V bias = get(job.bias + i);
+  V sums[3][kTokens];  // of this frame, the next and the one after it
+  for (auto& frame : sums) {
+    for (V& sum : frame) sum = bias;
+  }
+  const int64_t line = job.width * job.dim;
+  for (int64_t t = 0; t < job.frames; ++t) {
+    const int64_t frame = (t * job.rows + job.row) * line;
+    for (const int r : {0, 2, 1}) {  // the row itself last: it is wanted once more
+      if (job.row + r < 1 || job.row + r > job.rows) continue;
+      const float* from = job.x + frame + (r - 1) * line + first * job.dim + i;
+      HWY_UNROLL(10)
+      for (int p = -1; p <= kTokens; ++p) {
+        if ((p < 0 && first == 0) || (p == kTokens && first + p == job.width)) continue;
+        const V token = get(from + p * job.dim);
+        __builtin_prefetch(from + p * job.dim + kAhead, 0, 2);
+        for (int tap = 0; tap < 3; ++tap) {
+          const int k = p + 1 - tap;
+          if (k < 0 || k >= kTokens) continue;
+          for (int f = 0; f < 3; ++f) {
+            sums[f][k] = hn::MulAdd(weight[(2 - f) * 9 + r * 3 + tap], token, sums[f][k]);
+          }
+        }
+      }
+    }
+    for (int k = 0; k < kTokens; ++k) {
+      const int64_t at = frame + (first + k) * job.dim + i;
+      put(hn::Add(get(job.x + at), sums[0][k]), job.out + at);
+      sums[0][k] = sums[1][k];
+      sums[1][k] = sums[2][k];
+      sums[2][k] = bias;
     }
   }
-  for (int k = 0; k < kTokens; ++k) {
-    const int64_t at = (first + k) * line.dim + i;
-    put(hn::Add(get(line.x + at), total[k]), line.out + at);
-  }
 }
 
-template <class Load, class Store>
-HWY_INLINE void depthwise_channels(const DepthwiseLine& line, int64_t i, const Load& get,
-                                   const Store& put) {
-  int64_t w = 0;
-  for (; w + 8 <= line.width; w += 8) depthwise_tokens<8>(line, w, i, get, put);
-  for (; w + 4 <= line.width; w += 4) depthwise_tokens<4>(line, w, i, get, put);
-  for (; w < line.width; ++w) depthwise_tokens<1>(line, w, i, get, put);
-}
-
-void depthwise_line(const float* x, const float* const* lines, const float* weight,
-                    const float* bias, int64_t width, int64_t dim, float* out) {
-  const DepthwiseLine line{x, lines, weight, bias, width, dim, out};
+template <int kTokens>
+HWY_NOINLINE void depthwise_tokens(const DepthwiseRow& job, int64_t first) {
   int64_t i = 0;
-  for (; i + lanes() <= dim; i += lanes()) {
-    depthwise_channels(
-        line, i, [](const float* from) { return hn::LoadU(kTag, from); },
+  for (; i + lanes() <= job.dim; i += lanes()) {
+    depthwise_vector<kTokens>(
+        job, first, i, [](const float* from) { return hn::LoadU(kTag, from); },
         [](V v, float* to) { hn::StoreU(v, kTag, to); });
   }
-  if (i == dim) return;
-  const auto mask = hn::FirstN(kTag, static_cast<std::size_t>(dim - i));
-  depthwise_channels(
-      line, i, [&](const float* from) { return hn::MaskedLoad(mask, kTag, from); },
+  if (i == job.dim) return;
+  const auto mask = hn::FirstN(kTag, static_cast<std::size_t>(job.dim - i));
+  depthwise_vector<kTokens>(
+      job, first, i, [&](const float* from) { return load_first(kTag, from, job.dim - i); },
       [&](V v, float* to) { hn::BlendedStore(v, mask, kTag, to); });
+}
+
+void depthwise_row(const DepthwiseRow& job, int64_t begin, int64_t end) {
+  constexpr int64_t kTokens = HWY_TARGET <= HWY_AVX3 ? 8 : 4;  // three sums each
+  for (; begin + kTokens <= end; begin += kTokens) depthwise_tokens<kTokens>(job, begin);
+  for (; begin < end; ++begin) depthwise_tokens<1>(job, begin);
 }
 
 double dot(const float* a, const float* b, int64_t count) {
@@ -296,7 +288,7 @@ HWY_EXPORT(leaky_relu);
 HWY_EXPORT(unit_heads);
 HWY_EXPORT(softmax_numerator);
 HWY_EXPORT(divide_rows);
-HWY_EXPORT(depthwise_line);
+HWY_EXPORT(depthwise_row);
 HWY_EXPORT(dot);
 HWY_EXPORT(add);
 HWY_EXPORT(largest);
@@ -324,9 +316,8 @@ void softmax_numerator(float* x, int64_t rows, int64_t dim, const float* bias, f
 void divide_rows(float* out, int64_t rows, int64_t stride, int64_t dim, const float* sums) {
   HWY_DYNAMIC_DISPATCH(divide_rows)(out, rows, stride, dim, sums);
 }
-void depthwise_line(const float* x, const float* const* lines, const float* weight,
-                    const float* bias, int64_t width, int64_t dim, float* out) {
-  HWY_DYNAMIC_DISPATCH(depthwise_line)(x, lines, weight, bias, width, dim, out);
+void depthwise_row(const DepthwiseRow& job, int64_t begin, int64_t end) {
+  HWY_DYNAMIC_DISPATCH(depthwise_row)(job, begin, end);
 }
 double dot(const float* a, const float* b, int64_t count) {
   return HWY_DYNAMIC_DISPATCH(dot)(a, b, count);

@@ -35,12 +35,18 @@ void softmax_numerator(float* x, int64_t rows, int64_t dim, const float* bias, f
 /// Divides row r of out (leading dimension `stride`, `dim` values) by sums[r].
 void divide_rows(float* out, int64_t rows, int64_t stride, int64_t dim, const float* sums);
 
-/// A line of `width` tokens of `dim` values each, plus its depthwise 3x3x3 convolution: out = x +
-/// bias + sum over 9 lines and 3 taps along each of weight[3 line + tap] (dim) * the token there.
-/// `lines` are the line's neighbours and itself in the order of the weights; a null one is zero
-/// padding, as is what lies beyond both ends.
-void depthwise_line(const float* x, const float* const* lines, const float* weight,
-                    const float* bias, int64_t width, int64_t dim, float* out);
+/// A depthwise 3x3x3 convolution over a grid of tokens, zero padding, causal over the frames (two
+/// before, none after): one row of every frame.
+struct DepthwiseRow {
+  const float* x;  // (frames, rows, width, dim)
+  int64_t frames, rows, width, dim;
+  const float* weight;  // (27, dim): taps of the frames, rows and tokens before to behind
+  const float* bias;    // (dim)
+  float* out;           // as x, another buffer
+  int64_t row;
+};
+/// out = x + convolution of x, for the tokens [begin, end) of the row in every frame.
+void depthwise_row(const DepthwiseRow& job, int64_t begin, int64_t end);
 
 /// Inner product, accumulated in float over short runs and in double across them.
 double dot(const float* a, const float* b, int64_t count);

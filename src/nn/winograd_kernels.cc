@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-// As in kernels.cc: what lies between these targets gains nothing here.
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)
+#include "nn/highway_targets.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "nn/winograd_kernels.cc"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
