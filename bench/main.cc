@@ -82,6 +82,7 @@ void add_tables(CLI::App& app, Options& options, Command& chosen) {
 
 // NOLINTNEXTLINE(bugprone-exception-escape): a benchmark may end by one
 int main(int argc, char** argv) {
+  nn::follow_onednn_limit();
   CLI::App app("What scripts/bench measures with: a process for each configuration");
   app.require_subcommand(1);
   Options options;

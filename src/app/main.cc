@@ -9,6 +9,7 @@
 #include "fusion/names.h"
 #include "isolation/child_process.h"
 #include "isolation/study_reader.h"
+#include "nn/precision.h"
 #include "server/status.h"
 
 namespace {
@@ -27,6 +28,7 @@ int main(int argc, char** argv) {
   if (argc == 2 && std::string_view(argv[1]) == ctclip::isolation::kReaderCommand) {
     ctclip::isolation::read_one_study();
   }
+  ctclip::nn::follow_onednn_limit();
   CLI::App app("ctclip: how probable a pathology is in a chest CT, and which.\n" +
                std::string(ctclip::kWarningEnglish));
   app.set_version_flag("--version", std::string("ctclip ") + CTCLIP_VERSION);

@@ -60,8 +60,8 @@ float largest(const float* x, int64_t count);
 /// Index of the first of x[begin, end) that is at least `bound`; `end` where there is none.
 int64_t find_at_least(const float* x, int64_t begin, int64_t end, float bound);
 
-/// Name of the instruction set that the kernels use now, and a limit for tests: only "EMU128" |
-/// "SSE4" | "AVX2" | "AVX3" and below are used from now on.
+/// Name of the instruction set that the kernels use now, and a limit: only "EMU128" | "SSE4" |
+/// "AVX2" | "AVX3" and below are used from now on.
 const char* instruction_set();
 void limit_instruction_set(const char* name);
 

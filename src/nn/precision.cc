@@ -5,6 +5,7 @@
 #include <dnnl.hpp>
 
 #include "base/error.h"
+#include "nn/kernels.h"
 
 namespace ctclip::nn {
 
@@ -15,6 +16,21 @@ bool multiplies_bf16() {
       return true;
     default:
       return false;
+  }
+}
+
+void follow_onednn_limit() {
+  switch (dnnl::get_effective_cpu_isa()) {
+    case dnnl::cpu_isa::sse41:
+    case dnnl::cpu_isa::avx:
+      limit_instruction_set("SSE4");
+      break;
+    case dnnl::cpu_isa::avx2:
+    case dnnl::cpu_isa::avx2_vnni:
+      limit_instruction_set("AVX2");
+      break;
+    default:
+      break;
   }
 }
 

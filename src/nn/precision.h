@@ -11,6 +11,10 @@ namespace ctclip::nn {
 /// bf16 would be slower than float32, where it works at all.
 bool multiplies_bf16();
 
+/// Limits the kernels of this program to what oneDNN uses: its variable ONEDNN_MAX_CPU_ISA limits
+/// both, to find out how an older processor would do. Before anything computes.
+void follow_onednn_limit();
+
 /// "f32", "bf16", or "auto": bf16 where the processor multiplies it. Throws Error{usage} for
 /// another name, and for bf16 on a processor without it.
 Precision choose_precision(std::string_view name);
