@@ -145,10 +145,16 @@ def records(frame):
     return frame.astype(object).where(frame.notna(), None).to_dict("records")
 
 
+def in_a_workbook(answer):
+    """libxlsxwriter writes 16 significant digits, of up to 17 that a double has."""
+    probability = float(f"{answer['probability_of_pathology']:.16G}")
+    return {**answer, "probability_of_pathology": probability}
+
+
 def check_workbook(output, studies, good, broken, answers):
     frame = pandas.read_excel(output)
     assert list(frame.columns) == COLUMNS, list(frame.columns)
-    check_rows(records(frame), studies, good, broken, answers)
+    check_rows(records(frame), studies, good, broken, [in_a_workbook(answer) for answer in answers])
     book = openpyxl.load_workbook(output)
     assert book.sheetnames == ["Results", "Summary"], book.sheetnames
     sheet, summary = book.worksheets
