@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "golden.h"
+#include "instruction_sets.h"
 #include "nn/bf16_kernels.h"
-#include "nn/kernels.h"
 
 namespace ctclip {
 namespace {
@@ -117,10 +117,8 @@ Difference difference(const Head& head, const Tensor& computed, const std::vecto
   return found;
 }
 
-class Attention : public ::testing::TestWithParam<const char*> {
+class Attention : public testing::EachInstructionSet {
  protected:
-  void SetUp() override { nn::limit_instruction_set(GetParam()); }
-  void TearDown() override { nn::limit_instruction_set("AVX3"); }
   ThreadPool pool_{1};
 };
 
@@ -153,8 +151,7 @@ TEST_P(Attention, ANumberThatIsNoneIsNotHidden) {
   for (const float value : out) ASSERT_TRUE(std::isnan(value));
 }
 
-INSTANTIATE_TEST_SUITE_P(InstructionSets, Attention,
-                         ::testing::Values("EMU128", "SSE4", "AVX2", "AVX3"));
+INSTANTIATE_INSTRUCTION_SETS(Attention);
 
 // Rounding to 8 significant bits is off by at most this share of a value. Rounding both factors
 // moves a score by 2 roundings of it; weights change by that and their own rounding, values of at

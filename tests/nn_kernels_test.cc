@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "golden.h"
+#include "instruction_sets.h"
 #include "nn/bf16_rows.h"
 
 namespace ctclip {
@@ -16,11 +17,7 @@ using testing::normal_tensor;
 // 1 and 3 are less than any vector, 47 is no multiple of one, 64 is.
 constexpr int64_t kCounts[] = {1, 3, 16, 47, 64};
 
-class Kernels : public ::testing::TestWithParam<const char*> {
- protected:
-  void SetUp() override { nn::limit_instruction_set(GetParam()); }
-  void TearDown() override { nn::limit_instruction_set("AVX3"); }
-};
+class Kernels : public testing::EachInstructionSet {};
 
 TEST_P(Kernels, FindTheLargestWhereverItIs) {
   for (const int64_t count : kCounts) {
@@ -58,7 +55,7 @@ Tensor spread(int64_t count, float from, float to) {
   return out;
 }
 
-// exponential-inl.h promises 2^-22 and 2^-23 of the argument, which is itself rounded; a float32
+// vectors-inl.h promises 2^-22 and 2^-23 of the argument, which is itself rounded; a float32
 // sum adds a rounding for each summand.
 TEST_P(Kernels, SoftmaxIsThatOfTheDefinition) {
   for (const int64_t count : {1, 3, 16, 47, 576}) {
@@ -173,8 +170,7 @@ TEST_P(Kernels, DepthwiseConvolutionIsThatOfTheDefinition) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(InstructionSets, Kernels,
-                         ::testing::Values("EMU128", "SSE4", "AVX2", "AVX3"));
+INSTANTIATE_INSTRUCTION_SETS(Kernels);
 
 TEST(RowsBf16, AreRoundedToTheNearestAndNothingBehindThemIsTouched) {
   NEEDS_BF16();

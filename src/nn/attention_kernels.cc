@@ -18,26 +18,10 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::CappedTag<float, kValuePanel>;
 using V = hn::Vec<D>;
 constexpr D kTag;
-constexpr int64_t kLanes = HWY_MIN(HWY_MAX_BYTES / sizeof(float), kValuePanel);
-constexpr int kRows = HWY_TARGET <= HWY_AVX3 ? 8 : 4;  // two sums each: AVX-512 has 32 registers
+constexpr auto kLanes = static_cast<int64_t>(hn::MaxLanes(D()));
 
 HWY_INLINE V load(const float* x) { return hn::LoadU(kTag, x); }
 HWY_INLINE void store(V v, float* to) { hn::StoreU(v, kTag, to); }
-
-// sums += a b, a (kSums, count) given by its values, kVectors vectors of columns of b (count,
-// stride).
-template <int kSums, int kVectors, class Left>
-HWY_INLINE void add_products(const Left& a, const float* b, int64_t count, int64_t stride,
-                             V (&sums)[kSums][kVectors]) {
-  for (int64_t k = 0; k < count; ++k, b += stride) {
-    V right[kVectors];
-    for (int j = 0; j < kVectors; ++j) right[j] = load(b + j * kLanes);
-    for (int i = 0; i < kSums; ++i) {
-      const V left = hn::Set(kTag, a(i, k));
-      for (int j = 0; j < kVectors; ++j) sums[i][j] = hn::MulAdd(left, right[j], sums[i][j]);
-    }
-  }
-}
 
 // A few rows of queries, and what is made of them.
 struct Rows {
@@ -72,8 +56,9 @@ HWY_INLINE void score_keys(const Rows& rows, const PackedHead<float>& head, int6
     __builtin_prefetch(rows.next_bias + i * head.length + key + kLanes, 0, 2);
   }
   const float* keys = head.keys + key / kKeyPanel * kKeyPanel * head.dim + key % kKeyPanel;
-  add_products([&](int64_t i, int64_t k) { return rows.queries[k * kCount + i]; }, keys, head.dim,
-               kKeyPanel, sums);
+  add_products(
+      kTag, [&](int64_t i, int64_t k) { return rows.queries[k * kCount + i]; }, keys, head.dim,
+      kKeyPanel, sums);
   HWY_UNROLL(8)
   for (int i = 0; i < kCount; ++i) {
     for (int j = 0; j < 2; ++j) {
@@ -115,8 +100,9 @@ HWY_NOINLINE void weigh_values(const Rows& rows, const PackedHead<float>& head, 
   for (auto& line : sums) {
     for (V& sum : line) sum = hn::Zero(kTag);
   }
-  add_products([&](int64_t i, int64_t k) { return rows.scores[i * rows.width + k]; },
-               head.values + column, head.length, stride, sums);
+  add_products(
+      kTag, [&](int64_t i, int64_t k) { return rows.scores[i * rows.width + k]; },
+      head.values + column, head.length, stride, sums);
   HWY_UNROLL(8)
   for (int i = 0; i < kCount; ++i) {
     for (int j = 0; j < kVectors; ++j) store(sums[i][j], out + i * stride + column + j * kLanes);
@@ -173,9 +159,9 @@ void attend(const HeadRows<const float>& q, const PackedHead<float>& head, const
     rest.data += row * all.stride;
     return rest;
   };
-  for (; row + kRows <= q.rows; row += kRows) {
-    attend_rows<kRows>(rows_from(q), head, bias_of(row, kRows), bias_of(row + kRows, kRows),
-                       rows_from(out), scratch);
+  for (; row + kSumRows <= q.rows; row += kSumRows) {
+    attend_rows<kSumRows>(rows_from(q), head, bias_of(row, kSumRows),
+                          bias_of(row + kSumRows, kSumRows), rows_from(out), scratch);
   }
   for (; row < q.rows; ++row) {
     attend_rows<1>(rows_from(q), head, bias_of(row, 1), nullptr, rows_from(out), scratch);

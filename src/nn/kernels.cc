@@ -225,8 +225,7 @@ HWY_NOINLINE void depthwise_tokens(const DepthwiseRow& job, int64_t first) {
 }
 
 void depthwise_row(const DepthwiseRow& job, int64_t begin, int64_t end) {
-  constexpr int64_t kTokens = HWY_TARGET <= HWY_AVX3 ? 8 : 4;  // three sums each
-  for (; begin + kTokens <= end; begin += kTokens) depthwise_tokens<kTokens>(job, begin);
+  for (; begin + kSumRows <= end; begin += kSumRows) depthwise_tokens<kSumRows>(job, begin);
   for (; begin < end; ++begin) depthwise_tokens<1>(job, begin);
 }
 

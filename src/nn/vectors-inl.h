@@ -31,6 +31,27 @@ HWY_INLINE V load_first(D d, const float* x, int64_t count) {
 #endif
 }
 
+// Rows of sums, two or three vectors each, that stay in registers beside what is multiplied:
+// AVX-512 has 32 of them.
+constexpr int kSumRows = HWY_TARGET <= HWY_AVX3 ? 8 : 4;
+
+// sums += a b, a (kRows, count) given by its values, kVectors vectors of columns of b (count,
+// stride).
+template <class D, class V, int kRows, int kVectors, class Left>
+HWY_INLINE void add_products(D d, const Left& a, const float* b, int64_t count, int64_t stride,
+                             V (&sums)[kRows][kVectors]) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  constexpr auto kLanes = static_cast<int64_t>(hn::MaxLanes(D()));
+  for (int64_t k = 0; k < count; ++k, b += stride) {
+    V right[kVectors];
+    for (int j = 0; j < kVectors; ++j) right[j] = hn::LoadU(d, b + j * kLanes);
+    for (int i = 0; i < kRows; ++i) {
+      const V left = hn::Set(d, a(i, k));
+      for (int j = 0; j < kVectors; ++j) sums[i][j] = hn::MulAdd(left, right[j], sums[i][j]);
+    }
+  }
+}
+
 // Added to a value below 2^22 it rounds to the nearest whole number, which is then in the low bits.
 constexpr float kRounder = 0x1.8p23F;
 

@@ -8,6 +8,8 @@
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
 #include <hwy/highway.h>
 
+#include "nn/vectors-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace ctclip::nn::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -185,9 +187,6 @@ void winograd_output(const float* products, const TileGrid& grid, int64_t first,
   }
 }
 
-// Sums of a row of tiles stay in registers: kRows x 2 of them, and what is multiplied.
-constexpr int kRows = HWY_TARGET <= HWY_AVX3 ? 8 : 4;
-
 template <int kCount, int kVectors>
 HWY_INLINE void multiply_rows(const float* a, int64_t in, const float* b, int64_t out, float* c) {
   const int64_t n = lanes();
@@ -195,14 +194,8 @@ HWY_INLINE void multiply_rows(const float* a, int64_t in, const float* b, int64_
   for (auto& row : sums) {
     for (V& sum : row) sum = hn::Zero(kTag);
   }
-  for (int64_t k = 0; k < in; ++k) {
-    V right[kVectors];
-    for (int j = 0; j < kVectors; ++j) right[j] = load(b + k * out + j * n);
-    for (int i = 0; i < kCount; ++i) {
-      const V left = hn::Set(kTag, a[i * in + k]);
-      for (int j = 0; j < kVectors; ++j) sums[i][j] = hn::MulAdd(left, right[j], sums[i][j]);
-    }
-  }
+  add_products(
+      kTag, [&](int64_t i, int64_t k) { return a[i * in + k]; }, b, in, out, sums);
   for (int i = 0; i < kCount; ++i) {
     for (int j = 0; j < kVectors; ++j) hn::StoreU(sums[i][j], kTag, c + i * out + j * n);
   }
@@ -212,8 +205,8 @@ template <int kVectors>
 HWY_INLINE void multiply_columns(const float* a, int64_t count, int64_t in, const float* b,
                                  int64_t out, float* c) {
   int64_t row = 0;
-  for (; row + kRows <= count; row += kRows) {
-    multiply_rows<kRows, kVectors>(a + row * in, in, b, out, c + row * out);
+  for (; row + kSumRows <= count; row += kSumRows) {
+    multiply_rows<kSumRows, kVectors>(a + row * in, in, b, out, c + row * out);
   }
   for (; row < count; ++row) {
     multiply_rows<1, kVectors>(a + row * in, in, b, out, c + row * out);
