@@ -43,6 +43,10 @@ constexpr std::array kSentences = {
              "плоскости."},
     Sentence{Code::series_not_found,
              "Запрошенной серии нет в исследовании, или она не годится для анализа."},
+    Sentence{
+        Code::missing_uid,
+        "StudyInstanceUID, SeriesInstanceUID или SOPInstanceUID отсутствует, пуст или не является "
+        "UID."},
     Sentence{Code::missing_geometry,
              "Положение, ориентация или расстояние между точками не указаны или не имеют смысла."},
     Sentence{Code::inconsistent_geometry, "Срезы не складываются в один объём."},
@@ -53,6 +57,8 @@ constexpr std::array kSentences = {
     Sentence{Code::undecodable_pixels, "Пиксели выбранной серии не удаётся прочитать."},
     Sentence{Code::damaged_nifti, "Файл NIfTI повреждён или такого вида не поддерживается."},
     Sentence{Code::no_lungs, "На изображении нет лёгких, или видна лишь малая их часть."},
+    Sentence{Code::lungs_outside,
+             "Слишком большая часть лёгких лежит вне объёма, который видят нейросети."},
     Sentence{Code::read_crashed, "Процесс, который читал исследование, аварийно завершился."},
     Sentence{Code::read_out_of_memory, "Чтение исследования требует больше памяти, чем отведено."},
     Sentence{Code::read_timeout, "Чтение исследования длится дольше, чем отведено."},
