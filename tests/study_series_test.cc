@@ -339,5 +339,40 @@ TEST(ChooseSeries, WarnsOfOtherStudiesAndOfAnotherBodyPart) {
   EXPECT_THAT(choose(contents).warnings, IsEmpty());
 }
 
+TEST(ChooseSeries, TakesTheStudyThatWasAskedFor) {
+  Contents contents = make_series(30);
+  append(contents, changed(make_series(25, 2, "7"), [](Slice& s) { s.study_uid = "99"; }));
+  append(contents, changed(make_series(9, 2, "8"), [](Slice& s) { s.study_uid = "98"; }));
+  const auto asked = [&](const std::string& study, const std::string& series = "") {
+    return choose_series(contents, Limits(), series, study);
+  };
+  const Choice choice = asked("99");
+  ASSERT_TRUE(choice.chosen);
+  EXPECT_EQ(choice.series[*choice.chosen].series_uid, "7");
+  EXPECT_THAT(choice.warnings, IsEmpty()) << "it was asked for: nothing is left to be said";
+  EXPECT_EQ(choice.series.size(), 3U);
+  EXPECT_THAT(choice.series[1].reason, HasSubstr("another study was asked for"));
+  EXPECT_EQ(asked("98").refusal->code(), Code::too_few_slices);
+  EXPECT_EQ(asked("97").refusal->code(), Code::series_not_found);
+  EXPECT_THAT(asked("99", "2").refusal->what(), HasSubstr("another study was asked for"));
+  EXPECT_EQ(choose_series({}, Limits(), "", "99").refusal->code(), Code::no_dicom);
+}
+
+TEST(ChooseSeries, WarnsOfImagesThatBelongToNoStudy) {
+  Contents contents = make_series(30);
+  append(contents, changed(make_series(2, 2, "7"), [](Slice& s) { s.study_uid.clear(); }));
+  EXPECT_THAT(choose(contents).warnings,
+              ElementsAre("2 images without a StudyInstanceUID were not looked at."));
+}
+
+TEST(ChooseSeries, NamesAtMostTenOtherStudies) {
+  const std::vector<std::string> others = other_studies({"3", "1", "", "2", "3"}, "2");
+  EXPECT_THAT(others, ElementsAre("1", "3"));
+  EXPECT_EQ(other_studies_warning({}), "");
+  EXPECT_EQ(other_studies_warning(others),
+            "The archive holds 2 more studies, which were not looked at: 1, 3.");
+  EXPECT_THAT(other_studies_warning(std::vector<std::string>(11, "4")), HasSubstr("4, ...."));
+}
+
 }  // namespace
 }  // namespace ctclip

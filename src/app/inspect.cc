@@ -49,6 +49,7 @@ void add_inspect(CLI::App& app, Action& action) {
       ->check(CLI::ExistingPath);
   command->add_flag("--json", options->json, "Print JSON instead of a table");
   command->add_option("--series", options->load.series_uid, "Take the series with this UID");
+  command->add_option("--study", options->load.study_uid, "Take the study with this UID");
   command->add_flag("--any-anatomy", options->load.any_anatomy, "Leave out the lungs check");
   command->add_option("--threads", options->threads, "Threads; 0: one for each core")
       ->check(CLI::Range(0, 1024));

@@ -92,6 +92,8 @@ fs::path models_folder(const ModelOptions& options) {
 void add_study_options(CLI::App& command, StudyOptions& options) {
   command.add_option("--series", options.series_uid,
                      "SeriesInstanceUID to take instead of the one that would be chosen");
+  command.add_option("--study", options.study_uid,
+                     "StudyInstanceUID to answer if the archive or folder holds several studies");
   command.add_flag("--any-anatomy", options.any_anatomy,
                    "Leave out the check that there are lungs (the answer says so)");
 }

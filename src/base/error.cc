@@ -49,7 +49,7 @@ constexpr std::array kCodes = {
     CodeInfo{Code::no_axial_series, "no_axial_series", Fault::unprocessable,
              "only localizers, derived images or series that are not axial"},
     CodeInfo{Code::series_not_found, "series_not_found", Fault::unprocessable,
-             "the series asked for is not in the study or is no candidate"},
+             "the study or series asked for is not there, or the series is no candidate"},
     CodeInfo{Code::missing_uid, "missing_uid", Fault::unprocessable,
              "StudyInstanceUID, SeriesInstanceUID or SOPInstanceUID is absent, empty or not a UID"},
     CodeInfo{Code::missing_geometry, "missing_geometry", Fault::unprocessable,

@@ -78,8 +78,8 @@ void fields(auto& archive, Like<Limits> auto& value) {
 }
 
 void fields(auto& archive, Like<StudyOptions> auto& value) {
-  auto& [limits, series_uid, any_anatomy] = value;
-  archive(limits, series_uid, any_anatomy);
+  auto& [limits, series_uid, study_uid, any_anatomy] = value;
+  archive(limits, series_uid, study_uid, any_anatomy);
 }
 
 void fields(auto& archive, Like<Contents> auto& value) {

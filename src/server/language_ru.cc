@@ -42,7 +42,7 @@ constexpr std::array kSentences = {
              "Нет аксиальной серии: только локалайзеры, производные изображения или другие "
              "плоскости."},
     Sentence{Code::series_not_found,
-             "Запрошенной серии нет в исследовании, или она не годится для анализа."},
+             "Запрошенного исследования или серии нет, или серия не годится для анализа."},
     Sentence{
         Code::missing_uid,
         "StudyInstanceUID, SeriesInstanceUID или SOPInstanceUID отсутствует, пуст или не является "

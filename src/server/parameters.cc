@@ -11,8 +11,8 @@
 namespace ctclip {
 namespace {
 
-constexpr std::array<std::string_view, 5> kNames = {"any_anatomy", "details", "fresh", "series_uid",
-                                                    "threshold"};
+constexpr std::array<std::string_view, 6> kNames = {"any_anatomy", "details",   "fresh",
+                                                    "series_uid",  "study_uid", "threshold"};
 
 bool read_bool(const std::string& name, const std::string& value) {
   if (value == "true" || value == "1") return true;
@@ -108,10 +108,11 @@ Parameters Parameters::from_query(std::string_view query) {
 
 void Parameters::add(const std::string& name, const std::string& value) {
   if (!known(name)) {
-    throw Error(Code::bad_parameter,
-                "Unknown parameter " + shown(name) +
-                    "; there are any_anatomy, details, fresh, "
-                    "series_uid and threshold, and the file in the form's field 'file'.");
+    throw Error(
+        Code::bad_parameter,
+        "Unknown parameter " + shown(name) +
+            "; there are any_anatomy, details, fresh, "
+            "series_uid, study_uid and threshold, and the file in the form's field 'file'.");
   }
   if (!values_.emplace(name, value).second) {
     throw Error(Code::bad_parameter, "Parameter '" + name + "' is there twice.");
@@ -121,6 +122,7 @@ void Parameters::add(const std::string& name, const std::string& value) {
   if (name == "fresh") fresh_ = read_bool(name, value);
   if (name == "threshold") threshold_ = read_probability(name, value);
   if (name == "series_uid") series_uid_ = read_uid(name, value);
+  if (name == "study_uid") study_uid_ = read_uid(name, value);
 }
 
 void Parameters::merge(const Parameters& other) {
@@ -139,6 +141,7 @@ StudyOptions Parameters::study(const Limits& limits) const {
   StudyOptions options;
   options.limits = limits;
   options.series_uid = series_uid_;
+  options.study_uid = study_uid_;
   options.any_anatomy = any_anatomy_;
   return options;
 }

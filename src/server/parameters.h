@@ -40,7 +40,7 @@ class Parameters {
   /// Whether an answer from the history will not do; none where the client did not say.
   std::optional<bool> fresh() const { return fresh_; }
   std::optional<double> threshold() const { return threshold_; }
-  /// `series_uid` and `any_anatomy`.
+  /// `series_uid`, `study_uid` and `any_anatomy`.
   StudyOptions study(const Limits& limits) const;
 
  private:
@@ -49,7 +49,7 @@ class Parameters {
   bool any_anatomy_ = false;
   std::optional<bool> fresh_;
   std::optional<double> threshold_;
-  std::string series_uid_;
+  std::string series_uid_, study_uid_;
 };
 
 }  // namespace ctclip

@@ -32,6 +32,7 @@ std::string options_of(const AnalysisRequest& request) {
   json options = {{"any_anatomy", request.study.any_anatomy},
                   {"details", request.details},
                   {"series_uid", request.study.series_uid}};
+  if (!request.study.study_uid.empty()) options["study_uid"] = request.study.study_uid;
   if (request.threshold) options["threshold"] = *request.threshold;
   return options.dump();
 }
@@ -42,6 +43,7 @@ AnalysisRequest request_of(const std::string& options, const Limits& limits) {
   request.study.limits = limits;
   request.study.any_anatomy = node.at("any_anatomy").get<bool>();
   request.study.series_uid = node.at("series_uid").get<std::string>();
+  request.study.study_uid = node.value("study_uid", "");
   request.details = node.at("details").get<bool>();
   if (node.contains("threshold")) request.threshold = node["threshold"].get<double>();
   return request;

@@ -39,7 +39,18 @@ bool better(const Series& a, const Series& b) {
   return key(a) < key(b);
 }
 
-std::vector<Series> judge_all(const Contents& contents, const Limits& limits) {
+/// A series of another study than was asked for is no candidate, whatever it is.
+void leave_out_other_studies(std::vector<Series>& all, const std::string& study_uid) {
+  for (Series& series : all) {
+    if (series.study_uid == study_uid || !series.candidate) continue;
+    series.candidate = false;
+    series.refusal = Code::series_not_found;
+    series.reason = "another study was asked for";
+  }
+}
+
+std::vector<Series> judge_all(const Contents& contents, const Limits& limits,
+                              const std::string& study_uid) {
   std::map<std::pair<std::string, std::string>, std::vector<std::size_t>> groups;
   for (std::size_t i = 0; i < contents.slices.size(); ++i) {
     const Slice& slice = contents.slices[i];
@@ -48,6 +59,7 @@ std::vector<Series> judge_all(const Contents& contents, const Limits& limits) {
   std::vector<Series> all;
   all.reserve(groups.size());
   for (const auto& [uids, group] : groups) all.push_back(judge_series(contents, limits, group));
+  if (!study_uid.empty()) leave_out_other_studies(all, study_uid);
   std::sort(all.begin(), all.end(), better);
   return all;
 }
@@ -121,6 +133,14 @@ Error refusal(const Contents& contents, const std::vector<Series>& series) {
   return {*best.refusal, fmt::format("No series can be used{}: {}.", others, best.reason)};
 }
 
+/// Why the study that was asked for cannot be answered.
+Error study_refusal(const Contents& contents, std::vector<Series> series,
+                    const std::string& study_uid) {
+  std::erase_if(series, [&](const Series& s) { return s.study_uid != study_uid; });
+  if (!series.empty()) return refusal(contents, series);
+  return {Code::series_not_found, "The study asked for by its StudyInstanceUID is not there."};
+}
+
 Error not_usable(const std::vector<Series>& series, const std::string& uid) {
   const auto found = std::find_if(series.begin(), series.end(),
                                   [&](const Series& s) { return s.series_uid == uid; });
@@ -133,21 +153,23 @@ Error not_usable(const std::vector<Series>& series, const std::string& uid) {
           fmt::format("The series asked for is no candidate: {}.", found->reason)};
 }
 
-void warn_of_other_studies(Choice& choice, const Series& chosen) {
-  std::set<std::string> others;
+void warn_of_other_studies(Choice& choice, const std::string& chosen) {
+  std::vector<std::string> of_series;
+  for (const Series& series : choice.series) of_series.push_back(series.study_uid);
+  std::string warning = other_studies_warning(other_studies(of_series, chosen));
+  if (!warning.empty()) choice.warnings.push_back(std::move(warning));
+}
+
+/// They belong to none of the studies, and cannot be asked for.
+void warn_of_images_without_study(Choice& choice) {
+  int64_t images = 0;
   for (const Series& series : choice.series) {
-    if (series.study_uid != chosen.study_uid) others.insert(series.study_uid);
+    if (!series.study_uid.empty()) continue;
+    images += series.invalid + static_cast<int64_t>(series.slices.size());
   }
-  if (others.empty()) return;
-  std::string list;
-  constexpr std::size_t kShown = 10;
-  for (const std::string& uid : others) {
-    if (list.size() > kShown * 64) break;
-    list += (list.empty() ? "" : ", ") + (uid.empty() ? "(without UID)" : uid.substr(0, 64));
-  }
-  choice.warnings.push_back(fmt::format("The archive holds {} more {}, which {} not looked at: {}.",
-                                        others.size(), others.size() == 1 ? "study" : "studies",
-                                        others.size() == 1 ? "was" : "were", list));
+  if (images == 0) return;
+  choice.warnings.push_back(fmt::format("{} without a StudyInstanceUID {} not looked at.",
+                                        counted(images, "image"), images == 1 ? "was" : "were"));
 }
 
 /// BodyPartExamined is often wrong, so it only warns; the image decides (lungs.h).
@@ -175,19 +197,42 @@ std::optional<std::size_t> pick(const std::vector<Series>& series, const std::st
 
 }  // namespace
 
-Choice choose_series(const Contents& contents, const Limits& limits,
-                     const std::string& series_uid) {
+std::vector<std::string> other_studies(const std::vector<std::string>& of_series,
+                                       const std::string& study_uid) {
+  const std::set<std::string> studies(of_series.begin(), of_series.end());
+  std::vector<std::string> others(studies.begin(), studies.end());
+  std::erase_if(others, [&](const std::string& uid) { return uid.empty() || uid == study_uid; });
+  return others;
+}
+
+std::string other_studies_warning(const std::vector<std::string>& others) {
+  if (others.empty()) return {};
+  constexpr std::size_t kShown = 10, kLongestUid = 64;
+  std::string list;
+  for (std::size_t i = 0; i < std::min(kShown, others.size()); ++i) {
+    list += (i > 0 ? ", " : "") + others[i].substr(0, kLongestUid);
+  }
+  return fmt::format("The archive holds {} more {}, which {} not looked at: {}{}.", others.size(),
+                     others.size() == 1 ? "study" : "studies", others.size() == 1 ? "was" : "were",
+                     list, others.size() > kShown ? ", ..." : "");
+}
+
+Choice choose_series(const Contents& contents, const Limits& limits, const std::string& series_uid,
+                     const std::string& study_uid) {
   Choice choice;
-  choice.series = judge_all(contents, limits);
+  choice.series = judge_all(contents, limits, study_uid);
   choice.chosen = pick(choice.series, series_uid);
   if (choice.chosen) {
     Series& chosen = choice.series[*choice.chosen];
     chosen.chosen = true;
     choice.warnings = chosen.warnings;
-    warn_of_other_studies(choice, chosen);
+    if (study_uid.empty()) warn_of_other_studies(choice, chosen.study_uid);
+    warn_of_images_without_study(choice);
     warn_of_body_part(choice, chosen);
-  } else if (series_uid.empty() || choice.series.empty()) {
+  } else if (choice.series.empty() || (series_uid.empty() && study_uid.empty())) {
     choice.refusal = refusal(contents, choice.series);
+  } else if (series_uid.empty()) {
+    choice.refusal = study_refusal(contents, choice.series, study_uid);
   } else {
     choice.refusal = not_usable(choice.series, series_uid);
   }

@@ -43,7 +43,8 @@ KernelClass classify_kernel(std::span<const std::string> convolution_kernel,
                             const std::string& filter_type);
 
 /// Choice as in service.md "Study to volume" 3 and 4; never depends on the order of the files.
-/// `series_uid` overrides the choice (it must be a candidate); empty for none.
+/// `series_uid` overrides the choice (it must be a candidate); empty for none. With `study_uid` only
+/// series of that study are candidates.
 ///
 /// An image of a series counts with Modality CT, a CT image storage class, no ImageType of a
 /// localizer or derived secondary image (series_rules.h), one sample per pixel, and position,
@@ -54,6 +55,14 @@ KernelClass classify_kernel(std::span<const std::string> convolution_kernel,
 /// Of two images with the same SOPInstanceUID and frame, or at the same position, the one whose
 /// (SOPInstanceUID, frame) is smaller stays. Where more than a tenth of the positions hold several
 /// images (two phases in one series), nothing says which one to take: no candidate.
-Choice choose_series(const Contents& contents, const Limits& limits, const std::string& series_uid);
+Choice choose_series(const Contents& contents, const Limits& limits, const std::string& series_uid,
+                     const std::string& study_uid = {});
+
+/// The studies of an archive besides `study_uid`, sorted, by the study of each of its series. What
+/// has no StudyInstanceUID is in none of them.
+std::vector<std::string> other_studies(const std::vector<std::string>& of_series,
+                                       const std::string& study_uid);
+/// The warning that these were not looked at; empty where there are none.
+std::string other_studies_warning(const std::vector<std::string>& others);
 
 }  // namespace ctclip

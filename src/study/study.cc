@@ -28,18 +28,20 @@ std::string name_of(Format format) {
   }
 }
 
-/// Before a series is chosen the study has a name only where it is the only one.
-void name_study(StudyFacts& facts) {
+/// Before a series is chosen the study has a name only if it is the only one, or was asked for.
+void name_study(const std::string& asked_for, StudyFacts& facts) {
   const auto& slices = facts.contents.slices;
   if (slices.empty()) return;
-  const bool one = std::all_of(slices.begin(), slices.end(), [&](const Slice& slice) {
-    return slice.study_uid == slices.front().study_uid;
-  });
-  if (one) facts.study_uid = slices.front().study_uid;
+  const std::string& name = asked_for.empty() ? slices.front().study_uid : asked_for;
+  const auto named = [&](const Slice& slice) { return slice.study_uid == name; };
+  const bool known =
+      asked_for.empty() ? std::ranges::all_of(slices, named) : std::ranges::any_of(slices, named);
+  if (known) facts.study_uid = name;
 }
 
 void choose(const StudyOptions& options, StudyFacts& facts) {
-  facts.choice = choose_series(facts.contents, options.limits, options.series_uid);
+  facts.choice =
+      choose_series(facts.contents, options.limits, options.series_uid, options.study_uid);
   append(facts.warnings, facts.choice.warnings);
   if (facts.choice.refusal) throw *facts.choice.refusal;
   const Series& chosen = facts.choice.series.at(*facts.choice.chosen);
@@ -74,7 +76,7 @@ Volume load_dicom(const std::function<std::unique_ptr<Source>()>& open, const St
     source = open();
     facts.contents = scan(*source, options.limits, pool, watch);
     append(facts.warnings, facts.contents.warnings);
-    name_study(facts);
+    name_study(options.study_uid, facts);
     choose(options, facts);
   }
   const auto stage = watch.stage("decode");
@@ -90,8 +92,9 @@ Volume load_dicom(const std::function<std::unique_ptr<Source>()>& open, const St
 
 Volume load_nifti(const InputFile& input, const StudyOptions& options, const VolumeMemory& memory,
                   Watch& watch, StudyFacts& facts) {
-  if (!options.series_uid.empty()) {
-    throw Error(Code::series_not_found, "A series was asked for, but a NIfTI file has none.");
+  if (!options.series_uid.empty() || !options.study_uid.empty()) {
+    throw Error(Code::series_not_found,
+                "A study or a series was asked for by its UID, but a NIfTI file has none.");
   }
   const auto stage = watch.stage("decode");
   return take(read_nifti(input, options.limits, watch, memory), facts);

@@ -20,6 +20,7 @@ namespace ctclip {
 struct StudyOptions {
   Limits limits;
   std::string series_uid;    ///< overrides the choice; empty for none
+  std::string study_uid;     ///< of several studies the one to be answered; empty for any
   bool any_anatomy = false;  ///< leave out the lungs check (and say so in the warnings)
 };
 
