@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "http_client.h"
 #include "pipeline/answer.h"
+#include "server/notice.h"
 #include "server/server.h"
 #include "testing.h"
 
@@ -44,17 +45,19 @@ class FakeAnalyser : public Analyser {
       work(watch);
     } catch (const Error& error) {
       ++cancelled;
-      return {failure_answer(error, "1.2", "", 0.5), error};
+      return {failure_answer(error, "1.2", "", 0.5, warnings), error};
     }
     ++finished;
-    return {{{"study_uid", "1.2"},
-             {"series_uid", "1.2.3"},
-             {"probability_of_pathology", 0.25},
-             {"pathology", 0},
-             {"most_dangerous_pathology_type", "No significant pathology"},
-             {"processing_status", "Success"},
-             {"time_of_processing", 0.5}},
-            std::nullopt};
+    Analysis analysis{{{"study_uid", "1.2"},
+                       {"series_uid", "1.2.3"},
+                       {"probability_of_pathology", 0.25},
+                       {"pathology", 0},
+                       {"most_dangerous_pathology_type", "No significant pathology"},
+                       {"processing_status", "Success"},
+                       {"time_of_processing", 0.5}},
+                      std::nullopt};
+    if (!warnings.empty()) analysis.answer["warnings"] = warnings;
+    return analysis;
   }
 
   AnalysisRequest last() const {
@@ -66,6 +69,7 @@ class FakeAnalyser : public Analyser {
     return last_size_;
   }
 
+  std::vector<std::string> warnings;  ///< to be set before a study comes
   std::atomic<Mode> mode = Mode::quick;
   std::atomic<bool> open = false;
   mutable std::atomic<int> started = 0, cancelled = 0, finished = 0;
@@ -229,13 +233,46 @@ TEST_F(ServerTest, AnswersAStudyWithTheSevenFields) {
   EXPECT_THAT(analyser_->last().input.string(), ::testing::Not(HasSubstr("Ivanov")));
 }
 
+TEST_F(ServerTest, SaysWarningsInAHeaderAndNeverInTheSevenFields) {
+  start();
+  EXPECT_FALSE(ask(post(form("zip"))).headers.contains("x-ctclip-notice"));
+  // What a hostile file would have in its place: an end of the header, one of its own, an answer.
+  analyser_->warnings = {"The archive holds 1 more study, which was not looked at: 1.2.9.",
+                         "a\r\nX-Evil: \"1\"\r\n\r\n<html>\xD0\x98\\"};
+  const std::string expected =
+      R"("The archive holds 1 more study, which was not looked at: 1.2.9.", )"
+      R"("a??X-Evil: \"1\"????<html>?\\")";
+  HttpResponse response = ask(post(form("zip")));
+  EXPECT_EQ(response.headers.at("x-ctclip-notice"), expected);
+  EXPECT_FALSE(response.headers.contains("x-evil"));
+  EXPECT_EQ(response.json().size(), 7U);
+  analyser_->mode = Mode::refuses;
+  response = ask(post(form("zip")));
+  EXPECT_EQ(response.status, 422);
+  EXPECT_EQ(response.headers.at("x-ctclip-notice"), expected);
+  EXPECT_FALSE(response.json().contains("warnings"));
+}
+
+TEST(Notice, IsBoundedAndSaysHowManyDidNotFit) {
+  EXPECT_EQ(notice_of({}), "");
+  const std::string one = notice_of({std::string(600, 'a')});
+  EXPECT_EQ(one, "\"" + std::string(500, 'a') + "...\"");
+  std::vector<std::string> warnings(1000, std::string(600, '"'));
+  EXPECT_LE(notice_of(warnings).size(), kLongestNotice);
+  EXPECT_THAT(notice_of(warnings),
+              ::testing::EndsWith(", \"999 more; details=true has them all.\""));
+}
+
 TEST_F(ServerTest, HandsTheParametersOn) {
   start();
-  ASSERT_EQ(ask(post(form("zip"), "/predict?details=true&series_uid=1.2.3&threshold=0.5")).status,
-            200);
+  ASSERT_EQ(
+      ask(post(form("zip"), "/predict?details=true&study_uid=1.2&series_uid=1.2.3&threshold=0.5"))
+          .status,
+      200);
   AnalysisRequest last = analyser_->last();
   EXPECT_TRUE(last.details);
   EXPECT_EQ(last.study.series_uid, "1.2.3");
+  EXPECT_EQ(last.study.study_uid, "1.2");
   EXPECT_EQ(last.threshold, 0.5);
   EXPECT_FALSE(last.study.any_anatomy);
   EXPECT_EQ(last.study.limits.upload_bytes, options_.limits.upload_bytes);
@@ -315,6 +352,8 @@ TEST_F(ServerTest, ShowsAPageToABrowserAndStatusToOthers) {
   EXPECT_THAT(page.body, HasSubstr("только для диагностической поддержки"));
   EXPECT_THAT(page.body, HasSubstr("for diagnostic support only"));
   EXPECT_THAT(page.body, HasSubstr("enctype=\"multipart/form-data\""));
+  EXPECT_THAT(page.body, HasSubstr("show(reply.headers.get(\"X-CTCLIP-Notice\"))"));
+  EXPECT_THAT(page.headers.at("content-security-policy"), HasSubstr("script-src 'sha256-"));
   const auto status = ask(get("/", "Accept: */*\r\n")).json();
   EXPECT_EQ(status.at("status"), "healthy");
   EXPECT_EQ(status.at("service"), "ctclip");

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "isolation/isolated_loader.h"
@@ -108,6 +110,16 @@ Watch::Listener progress_on_terminal(const std::string& label) {
 
 void end_progress() {
   if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
+}
+
+void print_warnings(const std::string& input, const nlohmann::ordered_json& answer) {
+  const auto found = answer.find("warnings");
+  if (found == answer.end()) return;
+  for (auto warning : found->get<std::vector<std::string>>()) {
+    std::ranges::replace_if(
+        warning, [](unsigned char c) { return c < ' ' || c == 127; }, '?');
+    fmt::print(stderr, "ctclip: warning: {}: {}\n", input, warning);
+  }
 }
 
 }  // namespace ctclip::app

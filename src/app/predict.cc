@@ -68,6 +68,7 @@ class Predictor {
       std::future<Analysis> next = i + 1 < options_.studies.size() ? start(i + 1) : no_study();
       const Analysis analysis = present.get();
       end_progress();
+      print_warnings(options_.studies[i].string(), analysis.answer);
       tell(analysis);
       shown_ = i + 1;
       present = std::move(next);

@@ -37,20 +37,32 @@ ordered_json success_answer(const Bundle& bundle, const StudyFacts& facts, const
                          {"processing_status", "Success"},
                          {"time_of_processing", seconds}};
   if (!bundle.clinical) answer["bundle"] = bundle.title();
+  if (!facts.warnings.empty()) answer["warnings"] = facts.warnings;
   return answer;
 }
 
 ordered_json failure_answer(const Error& error, const std::string& study_uid,
-                            const std::string& series_uid, double seconds) {
-  return {{"study_uid", study_uid},
-          {"series_uid", series_uid},
-          {"probability_of_pathology", nullptr},
-          {"pathology", nullptr},
-          {"most_dangerous_pathology_type", nullptr},
-          {"processing_status", "Failure"},
-          {"time_of_processing", seconds},
-          {"error", error.what()},
-          {"error_code", info(error.code()).name}};
+                            const std::string& series_uid, double seconds,
+                            const std::vector<std::string>& warnings) {
+  ordered_json answer = {{"study_uid", study_uid},
+                         {"series_uid", series_uid},
+                         {"probability_of_pathology", nullptr},
+                         {"pathology", nullptr},
+                         {"most_dangerous_pathology_type", nullptr},
+                         {"processing_status", "Failure"},
+                         {"time_of_processing", seconds},
+                         {"error", error.what()},
+                         {"error_code", info(error.code()).name}};
+  if (!warnings.empty()) answer["warnings"] = warnings;
+  return answer;
+}
+
+std::vector<std::string> take_warnings(ordered_json& answer) {
+  const auto found = answer.find("warnings");
+  if (found == answer.end()) return {};
+  auto warnings = found->get<std::vector<std::string>>();
+  answer.erase(found);
+  return warnings;
 }
 
 ordered_json answer_details(const Bundle& bundle, const std::string& bundle_hash,

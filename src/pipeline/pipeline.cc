@@ -14,6 +14,7 @@
 #include "nn/precision.h"
 #include "pipeline/answer.h"
 #include "pipeline/maps.h"
+#include "pipeline/study_json.h"
 
 namespace ctclip {
 namespace {
@@ -104,7 +105,12 @@ Analysis Pipeline::analyse(const AnalysisRequest& request, Watch& watch) const {
   };
   StudyFacts facts;
   const auto fail = [&](const Error& error) {
-    return Analysis{failure_answer(error, facts.study_uid, facts.series_uid, spent()), error};
+    Analysis analysis{
+        failure_answer(error, facts.study_uid, facts.series_uid, spent(), facts.warnings), error};
+    const bool was_read = !facts.format.empty();
+    if (request.details && was_read)
+      analysis.answer["details"] = {{"study", describe_study(facts)}};
+    return analysis;
   };
   try {
     StudyGrid grid;

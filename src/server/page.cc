@@ -21,6 +21,8 @@ body { font: 16px/1.5 sans-serif; max-width: 50rem; margin: 2rem auto; padding: 
 .warning { border: 2px solid #b35900; background: #fff4e5; padding: .5rem 1rem; }
 pre { background: #f3f3f3; padding: .5rem 1rem; overflow-x: auto; }
 iframe { width: 100%; height: 20rem; border: 1px solid #999; }
+#notices li { background: #fff4e5; border-left: 4px solid #b35900; padding: .25rem .75rem; margin: .5rem 0; list-style: none; }
+#notices { padding: 0; }
 </style>
 </head>
 <body>
@@ -55,10 +57,12 @@ qualified radiologist. The system is not for making a diagnosis on its own.</p>
 <p>Ответ / <span lang="en">Answer</span> (JSON):</p>
 )html";
 
+// Where no script runs the answer opens here, its warnings in its details.
 constexpr std::string_view kFrame = R"html(<iframe name="answer" title="Ответ / Answer"></iframe>
 )html";
 
-constexpr std::string_view kAnswer = R"html(<pre id="answer" aria-live="polite"></pre>
+constexpr std::string_view kAnswer = R"html(<ul id="notices" role="alert"></ul>
+<pre id="answer" aria-live="polite" hidden></pre>
 )html";
 
 constexpr std::string_view kCommand = R"html(
@@ -75,6 +79,8 @@ constexpr std::string_view kBottom = R"html(<ul>
 <li><code>?details=true</code>: все вероятности, признаки, предупреждения / <span lang="en">every
 probability, feature and warning</span></li>
 <li><code>?series_uid=1.2.3</code>: эта серия / <span lang="en">this series</span></li>
+<li><code>?study_uid=1.2.3</code>: это исследование, если в архиве их несколько / <span lang="en">this
+study if the archive holds several</span></li>
 <li><code>?threshold=0.4</code>: порог решения / <span lang="en">decision threshold</span></li>
 <li><code>?any_anatomy=true</code>: без проверки, есть ли лёгкие / <span lang="en">without the check
 for lungs</span></li>
@@ -88,16 +94,31 @@ constexpr std::string_view kEnd = "</body>\n</html>\n";
 constexpr std::string_view kScript = R"js(
 "use strict";
 const form = document.forms[0], key = document.getElementById("key");
-const answer = document.getElementById("answer");
-key.value = sessionStorage.getItem("ctclip-key") || "";
+const answer = document.getElementById("answer"), notices = document.getElementById("notices");
+const frame = document.querySelector("iframe");
+if (frame) frame.remove();
+answer.hidden = false;
+if (key) key.value = sessionStorage.getItem("ctclip-key") || "";
+function show(notice) {
+  const strings = (notice || "").match(/"(?:[^"\\]|\\.)*"/g) || [];
+  notices.replaceChildren(...strings.map(string => {
+    const line = document.createElement("li");
+    line.textContent = string.slice(1, -1).replace(/\\(.)/g, "$1");
+    return line;
+  }));
+}
 form.addEventListener("submit", async event => {
   event.preventDefault();
-  sessionStorage.setItem("ctclip-key", key.value);
+  const headers = {};
+  if (key) {
+    sessionStorage.setItem("ctclip-key", key.value);
+    headers.Authorization = "Bearer " + key.value;
+  }
+  show("");
   answer.textContent = "\u2026";
   try {
-    const reply = await fetch(form.action, {
-      method: "POST", headers: {"Authorization": "Bearer " + key.value}, body: new FormData(form)
-    });
+    const reply = await fetch(form.action, {method: "POST", headers, body: new FormData(form)});
+    show(reply.headers.get("X-CTCLIP-Notice"));
     answer.textContent = await reply.text();
   } catch (error) {
     answer.textContent = String(error);
@@ -120,10 +141,11 @@ std::string page_html(bool with_key) {
   std::string page(kTop);
   if (with_key) page += kKeyField;
   page += kMiddle;
-  page += with_key ? kAnswer : kFrame;
+  if (!with_key) page += kFrame;
+  page += kAnswer;
   page += with_key ? kCommandWithKey : kCommand;
   page += kBottom;
-  if (with_key) page += "<script>" + std::string(kScript) + "</script>\n";
+  page += "<script>" + std::string(kScript) + "</script>\n";
   page += kEnd;
   return page;
 }
@@ -132,7 +154,7 @@ std::string page_policy(bool with_key) {
   std::string policy =
       "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; "
       "frame-ancestors 'none'; ";
-  if (!with_key) return policy + "frame-src 'self'";
+  if (!with_key) policy += "frame-src 'self'; ";
   return policy + "connect-src 'self'; script-src 'sha256-" + base64_of_sha256(kScript) + "'";
 }
 

@@ -5,8 +5,9 @@
 namespace ctclip {
 
 /// What the service is, its warning and a form, in Russian and English. One file without anything
-/// from elsewhere, and without script unless `with_key`: then a field for the API key is there,
-/// which only a script can send; it is kept until the browser's tab is closed.
+/// from elsewhere. Its script shows an answer's warnings above the answer. `with_key`: a field for
+/// the API key is there, which is kept until the browser's tab is closed; without, the form works
+/// without a script, too.
 std::string page_html(bool with_key);
 
 /// Its Content-Security-Policy: that very script may run, and no other.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "pipeline/answer.h"
+#include "server/notice.h"
 #include "server/status.h"
 
 namespace ctclip {
@@ -52,12 +53,17 @@ nlohmann::ordered_json answer_for(Analysis analysis, const Asker& asker) {
   return std::move(analysis.answer);
 }
 
+void add_notice(Reply& reply, const std::vector<std::string>& warnings) {
+  if (!warnings.empty()) reply.headers.emplace_back(kNoticeHeader, notice_of(warnings));
+}
+
 Reply study_reply(Analysis analysis, const Asker& asker) {
   const std::optional<Error> error = analysis.error;
-  const nlohmann::ordered_json answer = answer_for(std::move(analysis), asker);
-  if (error) return failure(answer, *error, asker);
-  Reply reply = json_reply(200, answer);
-  reply.headers.emplace_back(kWarningHeader, kWarning);
+  nlohmann::ordered_json answer = answer_for(std::move(analysis), asker);
+  const std::vector<std::string> warnings = take_warnings(answer);
+  Reply reply = error ? failure(answer, *error, asker) : json_reply(200, answer);
+  if (!error) reply.headers.emplace_back(kWarningHeader, kWarning);
+  add_notice(reply, warnings);
   return reply;
 }
 

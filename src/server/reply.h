@@ -41,10 +41,13 @@ struct Asker {
 Reply failure_reply(const Error& error, double seconds, std::chrono::seconds retry_after,
                     const Asker& asker);
 
-/// What the analyser said of a study, for who asks: see `study_reply`.
+/// What the analyser said of a study, for who asks: see `study_reply`. Its warnings, if there are
+/// any, are its last field.
 nlohmann::ordered_json answer_for(Analysis analysis, const Asker& asker);
+/// Says the warnings in a header.
+void add_notice(Reply& reply, const std::vector<std::string>& warnings);
 /// What the analyser said of a study. The details of a success and a failure name the request; the
-/// seven fields stay seven.
+/// seven fields stay seven, so the warnings are in a header.
 Reply study_reply(Analysis analysis, const Asker& asker);
 
 }  // namespace ctclip

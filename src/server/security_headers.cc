@@ -80,9 +80,9 @@ void Cors::mark(Reply& reply, std::string_view origin) const {
   if (!allows(origin)) return;
   reply.headers.emplace_back("Access-Control-Allow-Origin", origin);
   reply.headers.emplace_back("Access-Control-Expose-Headers",
-                             "X-CTCLIP-Warning, X-CTCLIP-Study, X-CTCLIP-From-History, "
-                             "X-Request-ID, Content-Language, Retry-After, WWW-Authenticate, "
-                             "Location");
+                             "X-CTCLIP-Warning, X-CTCLIP-Notice, X-CTCLIP-Study, "
+                             "X-CTCLIP-From-History, X-Request-ID, Content-Language, "
+                             "Retry-After, WWW-Authenticate, Location");
 }
 
 }  // namespace ctclip

@@ -67,9 +67,11 @@ StudyNow latest(const Studies& studies, const history::Viewer& viewer,
 bool shows_probability(const StudyNow& now) { return now.study.state == history::State::done; }
 
 Reply state_reply(int status, const StudyNow& now, const Asker& asker) {
-  Reply reply = json_reply(status, state_of(now, asker));
+  const ordered_json state = state_of(now, asker);
+  Reply reply = json_reply(status, state);
   reply.headers.emplace_back("Vary", "Accept-Language");
   if (shows_probability(now)) reply.headers.emplace_back(kWarningHeader, kWarning);
+  add_notice(reply, state["warnings"]);
   return reply;
 }
 

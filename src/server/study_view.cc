@@ -67,10 +67,10 @@ ordered_json summary_of(const StudyNow& now) {
 ordered_json state_of(const StudyNow& now, const Asker& asker) {
   ordered_json state = summary_of(now);
   if (now.study.state == State::done) state["warning"] = kWarning;
-  state["result"] = nullptr;
-  if (!now.study.answer.empty()) {
-    state["result"] = answer_for(analysis_of(now.study), asker);
-  }
+  ordered_json result;
+  if (!now.study.answer.empty()) result = answer_for(analysis_of(now.study), asker);
+  state["warnings"] = result.is_null() ? std::vector<std::string>() : take_warnings(result);
+  state["result"] = std::move(result);
   return state;
 }
 
