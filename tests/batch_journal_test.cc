@@ -41,6 +41,7 @@ class JournalTest : public ::testing::Test {
 TEST_F(JournalTest, ARowComesBackAsItWent) {
   Row row = a_row("кириллица \"quoted\"\n.zip", 0.1 + 0.2);
   row.probabilities = {{"ctclip_Pneumonia", 0.123456789012345678}, {"supervised_covid", 1e-9}};
+  row.features = {{"ctclip_top3_mean", 0.1}};
   row.bundle = "demo (not for patients)";
   const Row back = batch::row_of(nlohmann::ordered_json::parse(to_json(row).dump()));
   EXPECT_EQ(to_json(back), to_json(row));

@@ -72,14 +72,16 @@ TEST_F(Output, DetailsAreColumnsOfEveryNameThatSomeRowHas) {
   Row first = a_row("a"), second = a_row("b");
   first.probabilities = {{"ctclip_Pneumonia", 0.5}, {"supervised_covid", 0.25}};
   second.probabilities = {{"supervised_covid", 0.75}, {"ctclip_=x", 0.125}};
+  second.features = {{"ctclip_group_lungs_count_high", 3}};
   const auto rows = records(written("r.csv", {second, first, a_failure("c", "x")}, true));
   const auto more = [&](std::size_t row) {
     return std::vector<std::string>(rows.at(row).begin() + 9, rows.at(row).end());
   };
-  EXPECT_THAT(more(0), ElementsAre("ctclip_Pneumonia", "supervised_covid", "ctclip_=x"));
-  EXPECT_THAT(more(1), ElementsAre("0.5", "0.25", ""));
-  EXPECT_THAT(more(2), ElementsAre("", "0.75", "0.125"));
-  EXPECT_THAT(more(3), ElementsAre("", "", ""));
+  EXPECT_THAT(more(0), ElementsAre("ctclip_Pneumonia", "supervised_covid", "ctclip_=x",
+                                   "ctclip_group_lungs_count_high"));
+  EXPECT_THAT(more(1), ElementsAre("0.5", "0.25", "", ""));
+  EXPECT_THAT(more(2), ElementsAre("", "0.75", "0.125", "3"));
+  EXPECT_THAT(more(3), ElementsAre("", "", "", ""));
 }
 
 TEST_F(Output, JsonLinesHaveNullsForWhatIsNotThere) {
@@ -154,6 +156,30 @@ TEST(MakeRow, BelievesNoAnswerWithoutAResult) {
     EXPECT_EQ(row.error_code, "bad_answer");
     EXPECT_FALSE(row.probability_of_pathology || row.pathology) << bad;
   }
+}
+
+// A fusion can be evaluated on the table again: it lacks no feature, and has none twice.
+TEST(MakeRow, TakesEveryFeatureOnce) {
+  const ordered_json answer = {
+      {"processing_status", "Success"},
+      {"probability_of_pathology", 0.25},
+      {"pathology", 0},
+      {"details",
+       {{"probabilities", {{"ctclip", {{"Pneumonia", 0.5}}}, {"supervised", {{"covid", 0.125}}}}},
+        {"features",
+         {{"ctclip_Pneumonia", 0.5},
+          {"ctclip_max_probability", 0.5},
+          {"ctclip_top3_mean", 0.5},
+          {"diffusion_reconstruction_std", 2},
+          {"ctclip_group_lungs_count_high", 1}}}}}};
+  const Row row = batch::make_row(answer);
+  using Value = std::pair<std::string, double>;
+  EXPECT_THAT(row.probabilities,
+              ElementsAre(Value("ctclip_Pneumonia", 0.5), Value("supervised_covid", 0.125),
+                          Value("ctclip_max_probability", 0.5)));
+  EXPECT_THAT(row.features,
+              ElementsAre(Value("ctclip_top3_mean", 0.5), Value("diffusion_reconstruction_std", 2),
+                          Value("ctclip_group_lungs_count_high", 1)));
 }
 
 TEST(MakeRow, ALongTextIsCutBetweenCharacters) {

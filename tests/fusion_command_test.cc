@@ -25,6 +25,7 @@ using testing::Rows;
 struct Printed {
   std::vector<std::vector<std::string>> records;
   std::string notes;
+  int status = 0;
 };
 
 Printed run(const std::vector<std::string>& arguments) {
@@ -37,15 +38,16 @@ Printed run(const std::vector<std::string>& arguments) {
   app.parse(reversed);
   ::testing::internal::CaptureStdout();
   ::testing::internal::CaptureStderr();
+  int status = 0;
   try {
-    EXPECT_EQ(action(), 0);
+    status = action();
   } catch (...) {
     ::testing::internal::GetCapturedStdout();
     ::testing::internal::GetCapturedStderr();
     throw;
   }
   std::istringstream out(::testing::internal::GetCapturedStdout());
-  Printed result{{}, ::testing::internal::GetCapturedStderr()};
+  Printed result{{}, ::testing::internal::GetCapturedStderr(), status};
   CsvReader reader(out, "stdout");
   for (std::vector<std::string> fields; reader.next(fields);) result.records.push_back(fields);
   return result;
@@ -60,6 +62,7 @@ double number(const std::string& text) {
 
 /// Every number of the answer is the expected one (`relative` for the difference of two exp).
 void expect_rows(const Printed& run, const Rows& expected, double relative) {
+  EXPECT_EQ(run.status, 0);
   ASSERT_EQ(run.records.size(), expected.size() + 1);
   for (std::size_t i = 0; i < expected.size(); ++i) {
     ASSERT_EQ(run.records[i + 1].size(), expected.width());
@@ -77,13 +80,14 @@ class FusionCommand : public ::testing::Test {
     return (folder_.path() / name).string();
   }
 
-  void expect_refused(const std::string& csv, const ::testing::Matcher<std::string>& message) {
+  void expect_refused(const std::string& table, const ::testing::Matcher<std::string>& message,
+                      const std::string& name = "bad.csv") {
     try {
-      run({small_, write("bad.csv", csv)});
-      ADD_FAILURE() << "taken: " << csv;
+      run({small_, write(name, table)});
+      ADD_FAILURE() << "taken: " << table;
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), Code::bad_parameter);
-      EXPECT_THAT(std::string(error.what()), AllOf(HasSubstr("bad.csv"), message));
+      EXPECT_THAT(std::string(error.what()), AllOf(HasSubstr(name), message));
     }
   }
 
@@ -170,6 +174,53 @@ TEST_F(FusionCommand, RefusesBadTables) {
   expect_refused("a b,\"c\"d\n1,2\n", HasSubstr("after a closing quote"));
   expect_refused("a b,c\"\n1,2\n", HasSubstr("quote inside"));
   expect_refused(std::string(17U << 20U, 'x'), HasSubstr("bytes"));
+}
+
+TEST_F(FusionCommand, JsonLinesByName) {
+  const Printed found = run({small_,
+                             write("rows.jsonl",
+                                   "{\"c\":1,\"a b\":0}\n\n{\"a_b\":1,\"c\":0,\"x\":\"y\"}\n"
+                                   "{\"a b\":null,\"c\":1}\n"),
+                             "--raw"});
+  EXPECT_THAT(found.records, ElementsAre(ElementsAre("raw"), ElementsAre("1"), ElementsAre("-1"),
+                                         ElementsAre("1")));
+  const auto refused = [&](const std::string& table, const std::string& message) {
+    expect_refused(table, HasSubstr(message), "bad.jsonl");
+  };
+  refused("{\"a b\":1}\n", "1 of the model's 2 features have no column: c");
+  refused("{\"a b\":1,\"c\":1}\n{\"a b\":1}\n", "have no column: c");
+  refused("{\"a b\":1,\"c\":\"1\"}\n", "line 1, column \"c\": expected a number or nothing");
+  refused("{\"a b\":1,\"c\":1}\n\n[1,2]\n", "line 3 is no JSON object");
+  refused("{\"a b\":1,", "line 1 is no JSON object");
+}
+
+// A study that failed has no answer; no feature of another is ever taken for missing.
+TEST_F(FusionCommand, ResultsOfABatchKeepTheirStudies) {
+  const std::string header = "path_to_study,study_uid,series_uid,processing_status,c,more,a b\n";
+  const auto expected =
+      ElementsAre(ElementsAre("path_to_study", "study_uid", "series_uid", "probability"),
+                  ElementsAre("'=x,y", "1.2", "1.3", ::testing::_), ElementsAre("z", "", "", ""));
+  const std::string json =
+      "{\"path_to_study\":\"=x,y\",\"study_uid\":\"1.2\",\"series_uid\":\"1.3\","
+      "\"processing_status\":\"Success\",\"c\":1,\"a b\":0}\n"
+      "{\"path_to_study\":\"z\",\"study_uid\":null,\"series_uid\":null,"
+      "\"processing_status\":\"Failure\"}\n";
+  const std::string csv = header + "\"'=x,y\",1.2,1.3,Success,1,7,0\nz,,,Failure,,,\n";
+  for (const auto& [name, table] : {std::pair("rows.csv", csv), std::pair("rows.jsonl", json)}) {
+    const Printed found = run({small_, write(name, table)});
+    EXPECT_THAT(found.records, expected) << name;
+    EXPECT_NEAR(number(found.records.at(1).back()), 1 / (1 + std::exp(-1.0)), 1e-15) << name;
+    EXPECT_EQ(found.status, 1) << name;
+    EXPECT_THAT(found.notes, AllOf(HasSubstr("1 of 2 studies failed"), Not(HasSubstr("ignored"))));
+  }
+  expect_refused(header + "x,,,Success,1,,\n", HasSubstr("\"a b\": expected a number"));
+  expect_refused(header + "x,,,Success,1,,nan\n", HasSubstr("\"a b\": expected a number"));
+  expect_refused(header + "x,,,Maybe,1,1,1\n", HasSubstr("expected Success or Failure"));
+}
+
+TEST_F(FusionCommand, AWorkbookIsRefusedWithAWayOut) {
+  expect_refused("PK", AllOf(HasSubstr("workbooks are not read"), HasSubstr("batch merge")),
+                 "bad.xlsx");
 }
 
 TEST_F(FusionCommand, RefusesBadArraysAndModels) {

@@ -1,27 +1,25 @@
 #include "app/feature_rows.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/csv.h"
-#include "base/error.h"
 #include "base/npy.h"
-#include "fusion/fusion.h"
 
 namespace ctclip::app {
 namespace {
 
-[[noreturn]] void refuse(const std::filesystem::path& path, const std::string& what) {
-  throw Error(Code::bad_parameter, path.string() + ": " + what);
-}
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
 
 /// NaN for a missing value, nothing for what is no number.
 std::optional<double> parse_value(std::string_view text) {
@@ -41,124 +39,151 @@ bool is_header(const std::vector<std::string>& fields) {
                               [](const auto& text) { return parse_value(text).has_value(); });
 }
 
-/// Where each of the model's features is in a record.
-class Columns {
+std::ifstream opened(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) refuse_table(path, "cannot be opened");
+  return file;
+}
+
+class CsvTable : public FeatureTable {
  public:
-  static Columns by_position(const lightgbm::Model& model) {
-    Columns columns;
-    columns.names_ = model.feature_names();
-    for (std::size_t i = 0; i < model.features(); ++i) columns.position_.push_back(i);
-    return columns;
+  CsvTable(const fs::path& path, const lightgbm::Model& model, std::ostream& notes)
+      : path_(path),
+        file_(opened(path)),
+        reader_(file_, path.string()),
+        columns_(Columns::by_position(path, model)) {
+    if (!reader_.next(fields_)) refuse_table(path, "is empty");
+    pending_ = !is_header(fields_);
+    if (pending_) return;
+    columns_ = Columns::by_name(path, fields_, model);
+    columns_.require_features();
+    columns_.name_ignored(notes);
   }
 
-  static Columns by_name(const std::filesystem::path& path, std::vector<std::string> header,
-                         const lightgbm::Model& model, std::ostream& notes) {
-    Columns columns;
-    columns.names_ = std::move(header);
-    columns.find(path, model);
-    columns.name_ignored(path, notes);
-    return columns;
+  bool next(FeatureRow& row) override {
+    if (!std::exchange(pending_, false) && !reader_.next(fields_)) return false;
+    if (fields_.size() != columns_.names().size()) {
+      refuse_table(path_, fmt::format("line {} has {} fields, expected {}", reader_.line(),
+                                      fields_.size(), columns_.names().size()));
+    }
+    row = columns_.read({reader_.line(), [this](std::size_t i) { return parse_value(fields_[i]); },
+                         [this](std::size_t i) { return fields_[i]; }});
+    return true;
   }
 
-  std::vector<double> read(const std::filesystem::path& path, const CsvReader& reader,
-                           const std::vector<std::string>& fields) const {
-    if (fields.size() != names_.size()) {
-      refuse(path, fmt::format("line {} has {} fields, expected {}", reader.line(), fields.size(),
-                               names_.size()));
+  bool of_batch() const override { return columns_.of_batch(); }
+
+ private:
+  fs::path path_;
+  std::ifstream file_;
+  CsvReader reader_;
+  Columns columns_;
+  std::vector<std::string> fields_;
+  bool pending_ = false;  ///< the first record is a row
+};
+
+std::optional<double> number_of(const ordered_json& value) {
+  if (value.is_null()) return NAN;
+  if (!value.is_number()) return std::nullopt;
+  return value.get<double>();
+}
+
+std::string text_of(const ordered_json& value) {
+  return value.is_string() ? value.get<std::string>() : std::string();
+}
+
+class JsonLines : public FeatureTable {
+ public:
+  JsonLines(const fs::path& path, const lightgbm::Model& model, std::ostream& notes)
+      : path_(path),
+        model_(model),
+        file_(opened(path)),
+        columns_(Columns::by_position(path, model)) {
+    pending_ = read_line();
+    if (!pending_) return;
+    // A study of a batch that failed has no features in its row.
+    if (columns_.of_batch()) return;
+    columns_.require_features();
+    columns_.name_ignored(notes);
+  }
+
+  bool next(FeatureRow& row) override {
+    if (!std::exchange(pending_, false) && !read_line()) return false;
+    row = columns_.read({line_, [this](std::size_t i) { return number_of(values_[i]); },
+                         [this](std::size_t i) { return text_of(values_[i]); }});
+    return true;
+  }
+
+  bool of_batch() const override { return columns_.of_batch(); }
+
+ private:
+  bool read_line() {
+    std::string text;
+    do {
+      if (!std::getline(file_, text)) return false;
+      ++line_;
+    } while (text.find_first_not_of(" \t\r") == std::string::npos);
+    const ordered_json object = ordered_json::parse(text, nullptr, false);
+    if (!object.is_object()) refuse_table(path_, fmt::format("line {} is no JSON object", line_));
+    std::vector<std::string> names;
+    values_.clear();
+    for (const auto& [name, value] : object.items()) {
+      names.push_back(name);
+      values_.push_back(value);
     }
-    std::vector<double> row;
-    row.reserve(position_.size());
-    for (const std::size_t position : position_) {
-      const auto value = parse_value(fields[position]);
-      if (!value) {
-        refuse(path, fmt::format("line {}, column \"{}\": expected a number or nothing",
-                                 reader.line(), names_[position]));
-      }
-      row.push_back(*value);
+    if (names != columns_.names()) columns_ = Columns::by_name(path_, std::move(names), model_);
+    return true;
+  }
+
+  fs::path path_;
+  const lightgbm::Model& model_;
+  std::ifstream file_;
+  Columns columns_;
+  std::vector<ordered_json> values_;
+  std::size_t line_ = 0;
+  bool pending_ = false;  ///< the first line was read, and not yet given
+};
+
+class ArrayTable : public FeatureTable {
+ public:
+  ArrayTable(const fs::path& path, const lightgbm::Model& model)
+      : array_(read_npy(path)), width_(model.features()) {
+    const Shape& shape = array_.shape;
+    const bool fits =
+        (shape.size() == 1 || shape.size() == 2) && shape.back() == static_cast<int64_t>(width_);
+    if (!fits) {
+      refuse_table(path,
+                   fmt::format("has shape {}, expected [rows, {}]", to_string(shape), width_));
     }
-    return row;
+  }
+
+  bool next(FeatureRow& row) override {
+    const std::size_t at = std::exchange(at_, at_ + width_);
+    if (at >= array_.values.size()) return false;
+    const auto from = array_.values.begin() + static_cast<std::ptrdiff_t>(at);
+    row.values.assign(from, from + static_cast<std::ptrdiff_t>(width_));
+    return true;
   }
 
  private:
-  void find(const std::filesystem::path& path, const lightgbm::Model& model) {
-    const ColumnIndex wanted(model.feature_names(), model.origin());
-    position_.assign(model.features(), ColumnIndex::kNone);
-    for (std::size_t i = 0; i < names_.size(); ++i) {
-      const std::size_t feature = wanted.find(names_[i]);
-      if (feature == ColumnIndex::kNone) continue;
-      if (position_[feature] != ColumnIndex::kNone) {
-        refuse(path, fmt::format("columns \"{}\" and \"{}\" are one feature of the model",
-                                 names_[position_[feature]], names_[i]));
-      }
-      position_[feature] = i;
-    }
-    std::vector<std::string> missing;
-    for (std::size_t i = 0; i < position_.size(); ++i) {
-      if (position_[i] == ColumnIndex::kNone) missing.push_back(model.feature_names()[i]);
-    }
-    if (!missing.empty()) {
-      refuse(path, fmt::format("{} of the model's {} features have no column: {}", missing.size(),
-                               model.features(), fmt::join(missing, ", ")));
-    }
-  }
-
-  void name_ignored(const std::filesystem::path& path, std::ostream& notes) const {
-    std::vector<bool> used(names_.size());
-    for (const std::size_t position : position_) used[position] = true;
-    std::vector<std::string> ignored;
-    for (std::size_t i = 0; i < names_.size(); ++i) {
-      if (!used[i]) ignored.push_back(fmt::format("\"{}\"", names_[i]));
-    }
-    if (ignored.empty()) return;
-    notes << fmt::format("{}: columns that the model does not want are ignored: {}\n",
-                         path.string(), fmt::join(ignored, ", "));
-  }
-
-  std::vector<std::string> names_;     ///< of the file's columns
-  std::vector<std::size_t> position_;  ///< of each feature
+  NpyArray array_;
+  std::size_t width_, at_ = 0;
 };
-
-void read_csv(const std::filesystem::path& path, const lightgbm::Model& model, std::ostream& notes,
-              const RowConsumer& consume) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) refuse(path, "cannot be opened");
-  CsvReader reader(file, path.string());
-  std::vector<std::string> fields;
-  if (!reader.next(fields)) refuse(path, "is empty");
-  const bool header = is_header(fields);
-  const Columns columns =
-      header ? Columns::by_name(path, fields, model, notes) : Columns::by_position(model);
-  if (!header) consume(columns.read(path, reader, fields));
-  while (reader.next(fields)) consume(columns.read(path, reader, fields));
-}
-
-void read_array(const std::filesystem::path& path, const lightgbm::Model& model,
-                const RowConsumer& consume) {
-  const NpyArray array = read_npy(path);
-  const auto features = static_cast<int64_t>(model.features());
-  const bool fits =
-      (array.shape.size() == 1 || array.shape.size() == 2) && array.shape.back() == features;
-  if (!fits) {
-    refuse(path,
-           fmt::format("has shape {}, expected [rows, {}]", to_string(array.shape), features));
-  }
-  const std::span<const double> values(array.values);
-  for (std::size_t at = 0; at < values.size(); at += model.features()) {
-    consume(values.subspan(at, model.features()));
-  }
-}
 
 }  // namespace
 
-void for_each_row(const std::filesystem::path& path, const lightgbm::Model& model,
-                  std::ostream& notes, const RowConsumer& consume) {
-  if (path.extension() == ".npy") {
-    read_array(path, model, consume);
-  } else if (path.extension() == ".csv") {
-    read_csv(path, model, notes, consume);
-  } else {
-    refuse(path, "expected a .npy or a .csv file");
+std::unique_ptr<FeatureTable> open_table(const fs::path& path, const lightgbm::Model& model,
+                                         std::ostream& notes) {
+  const fs::path ending = path.extension();
+  if (ending == ".npy") return std::make_unique<ArrayTable>(path, model);
+  if (ending == ".csv") return std::make_unique<CsvTable>(path, model, notes);
+  if (ending == ".jsonl") return std::make_unique<JsonLines>(path, model, notes);
+  if (ending == ".xlsx") {
+    refuse_table(path,
+                 "workbooks are not read, expected a .npy, .csv or .jsonl file; 'ctclip batch "
+                 "merge TABLE.csv WORKBOOK --details' makes one from the journal beside it");
   }
+  refuse_table(path, "expected a .npy, .csv or .jsonl file");
 }
 
 }  // namespace ctclip::app

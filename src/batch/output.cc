@@ -38,6 +38,18 @@ std::string csv_row(const Row& row) {
   return fmt::format("{}", fmt::join(fields, ","));
 }
 
+/// A field, led by a comma, for each of `names`; empty for one that the row lacks.
+std::string csv_values(const std::vector<std::pair<std::string, double>>& row,
+                       const std::vector<std::string>& names) {
+  const std::unordered_map<std::string, double> values(row.begin(), row.end());
+  std::string text;
+  for (const std::string& name : names) {
+    const auto found = values.find(name);
+    text += found == values.end() ? "," : fmt::format(",{}", found->second);
+  }
+  return text;
+}
+
 template <typename Value>
 nlohmann::ordered_json or_null(const std::optional<Value>& value) {
   return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
@@ -90,17 +102,14 @@ void write_csv(const fs::path& file, const Table& table, const Summary& summary,
   out << fmt::format("{}", fmt::join(kColumns, ","));
   if (details) {
     for (const std::string& name : summary.probabilities) out << ',' << guarded_csv_field(name);
+    for (const std::string& name : summary.features) out << ',' << guarded_csv_field(name);
   }
   out << '\n';
   table.for_each([&](const Row& row) {
     out << csv_row(row);
     if (details) {
-      const std::unordered_map<std::string, double> values(row.probabilities.begin(),
-                                                           row.probabilities.end());
-      for (const std::string& name : summary.probabilities) {
-        const auto found = values.find(name);
-        out << ',' << (found == values.end() ? "" : fmt::format("{}", found->second));
-      }
+      out << csv_values(row.probabilities, summary.probabilities)
+          << csv_values(row.features, summary.features);
     }
     out << '\n';
   });
@@ -123,6 +132,7 @@ void write_jsonl(const fs::path& file, const Table& table, const Summary& /*summ
         {"error", or_null(row.error)}};
     if (details) {
       for (const auto& [name, value] : row.probabilities) json[name] = value;
+      for (const auto& [name, value] : row.features) json[name] = value;
     }
     out << json.dump() << '\n';
   });

@@ -20,10 +20,10 @@ enum class OutputFormat { xlsx, csv, jsonl };
 /// By the name's ending. Throws Error{usage} for another.
 OutputFormat output_format(const std::filesystem::path& output);
 
-/// Writes the result; `details` adds a column for each of `summary.probabilities`, empty where a
-/// row lacks it. A failed row has its reason and empty cells. The file is there whole or not at
-/// all. Throws Error{internal} where it cannot be written, Error{usage} for more rows than a sheet
-/// can hold.
+/// Writes the result; `details` adds a column for each of `summary.probabilities` and
+/// `summary.features`, empty if a row lacks it. A failed row has its reason and empty cells. The
+/// file is there whole or not at all. Throws Error{internal} where it cannot be written,
+/// Error{usage} for more rows than a sheet can hold.
 void write_output(const std::filesystem::path& output, const Table& table, const Summary& summary,
                   bool details);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <unordered_set>
 
 #include "base/error.h"
 
@@ -61,15 +62,29 @@ void add_probabilities(const ordered_json& details, Row& row) {
   }
 }
 
-/// What the features add to the pathologies: the models' mean and largest, the slices'.
+/// What the features add to the pathologies: aggregates of the models and of the slices.
 void add_aggregates(const ordered_json& details, Row& row) {
   const auto features = details.find("features");
   if (features == details.end() || !features->is_object()) return;
+  std::unordered_set<std::string> known;
+  for (const auto& probability : row.probabilities) known.insert(probability.first);
   for (const auto& [name, value] : features->items()) {
-    if (name.ends_with("_probability") && value.is_number()) {
-      row.probabilities.emplace_back(name, value);
-    }
+    if (!value.is_number() || known.contains(name)) continue;
+    auto& list = name.ends_with("_probability") ? row.probabilities : row.features;
+    list.emplace_back(name, value);
   }
+}
+
+ordered_json object_of(const std::vector<std::pair<std::string, double>>& values) {
+  ordered_json object = ordered_json::object();
+  for (const auto& [name, value] : values) object[name] = value;
+  return object;
+}
+
+std::vector<std::pair<std::string, double>> values_in(const ordered_json& object) {
+  std::vector<std::pair<std::string, double>> values;
+  for (const auto& [name, value] : object.items()) values.emplace_back(name, value);
+  return values;
 }
 
 void add_details(const ordered_json& details, Row& row) {
@@ -88,6 +103,7 @@ void fail(Row& row, const std::string& code, const std::string& reason) {
   row.time_of_processing.reset();
   row.most_dangerous_pathology_type.clear();
   row.probabilities.clear();
+  row.features.clear();
   row.error_code = code;
   row.error = reason;
 }
@@ -121,8 +137,6 @@ Row make_row(const ordered_json& answer) {
 
 ordered_json to_json(const Row& row) {
   const Fingerprint& print = row.fingerprint;
-  ordered_json probabilities = ordered_json::object();
-  for (const auto& [name, value] : row.probabilities) probabilities[name] = value;
   return {{"path", row.path},
           {"size", print.size},
           {"modified", print.modified},
@@ -141,7 +155,8 @@ ordered_json to_json(const Row& row) {
             {"time_of_processing", or_null(row.time_of_processing)},
             {"most_dangerous_pathology_type", row.most_dangerous_pathology_type},
             {"error", row.error}}},
-          {"probabilities", probabilities}};
+          {"probabilities", object_of(row.probabilities)},
+          {"features", object_of(row.features)}};
 }
 
 Row row_of(const ordered_json& json) {
@@ -163,9 +178,8 @@ Row row_of(const ordered_json& json) {
     row.time_of_processing = number_in(columns, "time_of_processing");
     row.most_dangerous_pathology_type = columns.at("most_dangerous_pathology_type");
     row.error = columns.at("error");
-    for (const auto& [name, value] : json.at("probabilities").items()) {
-      row.probabilities.emplace_back(name, value);
-    }
+    row.probabilities = values_in(json.at("probabilities"));
+    row.features = values_in(json.at("features"));
     return row;
   } catch (const nlohmann::json::exception& error) {
     throw Error(Code::usage, std::string("no row of a batch: ") + error.what());

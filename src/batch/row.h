@@ -32,6 +32,8 @@ struct Row {
   /// By feature name: of every pathology by either model, and the aggregates that are
   /// probabilities; in the order of the answer.
   std::vector<std::pair<std::string, double>> probabilities;
+  /// Every other feature that the fusion took, likewise.
+  std::vector<std::pair<std::string, double>> features;
 };
 
 nlohmann::ordered_json to_json(const Row& row);

@@ -12,6 +12,13 @@ namespace {
 /// A service that makes up names must not make up a table without end.
 constexpr std::size_t kMostColumns = 2000;
 
+void add_new(const std::vector<std::pair<std::string, double>>& values,
+             std::unordered_set<std::string>& known, std::vector<std::string>& names) {
+  for (const auto& value : values) {
+    if (known.insert(value.first).second) names.push_back(value.first);
+  }
+}
+
 }  // namespace
 
 int band_of(double probability) {
@@ -33,11 +40,10 @@ Summary summarise(const Table& table) {
     }
     summary.pathology += *row.pathology;
     ++summary.bands.at(static_cast<std::size_t>(band_of(*row.probability_of_pathology)));
-    for (const auto& [name, value] : row.probabilities) {
-      if (known.insert(name).second) summary.probabilities.push_back(name);
-    }
+    add_new(row.probabilities, known, summary.probabilities);
+    add_new(row.features, known, summary.features);
     if (known.size() > kMostColumns) {
-      throw Error(Code::internal, "the answers name more probabilities than any model has");
+      throw Error(Code::internal, "the answers name more features than any model has");
     }
   });
   return summary;

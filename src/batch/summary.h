@@ -24,8 +24,9 @@ struct Summary {
   std::array<int64_t, 4> bands = {};
   std::map<std::string, int64_t> failures;  ///< by error_code
   std::set<std::string> bundles;            ///< that are not clinical
-  /// Columns of `--details`: every name that some row has, in the order of their coming.
-  std::vector<std::string> probabilities;
+  /// Columns of `--details`: every name that some row has, in the order of their coming. The
+  /// features are those that are no probabilities.
+  std::vector<std::string> probabilities, features;
 };
 Summary summarise(const Table& table);
 

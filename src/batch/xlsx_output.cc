@@ -76,7 +76,8 @@ class ResultSheet {
   }
 
   lxw_col_t column_count() const {
-    const std::size_t more = details_ ? summary_.probabilities.size() : 0;
+    const std::size_t more =
+        details_ ? summary_.probabilities.size() + summary_.features.size() : 0;
     return static_cast<lxw_col_t>(kColumns.size() + more);
   }
 
@@ -85,8 +86,8 @@ class ResultSheet {
     lxw_col_t column = 0;
     for (const std::string_view name : kColumns) put_text(sheet_, 0, column++, name, book_.header);
     if (!details_) return;
-    for (const std::string& name : summary_.probabilities) {
-      put_text(sheet_, 0, column++, name, book_.header);
+    for (const auto* names : {&summary_.probabilities, &summary_.features}) {
+      for (const std::string& name : *names) put_text(sheet_, 0, column++, name, book_.header);
     }
   }
 
@@ -101,12 +102,18 @@ class ResultSheet {
   }
 
   void write_details(const Row& row) {
-    const std::unordered_map<std::string, double> values(row.probabilities.begin(),
-                                                         row.probabilities.end());
+    std::unordered_map<std::string, double> values(row.probabilities.begin(),
+                                                   row.probabilities.end());
+    values.insert(row.features.begin(), row.features.end());
     auto column = static_cast<lxw_col_t>(kColumns.size());
     for (const std::string& name : summary_.probabilities) {
       const auto found = values.find(name);
       if (found != values.end()) put_probability(column, found->second);
+      ++column;
+    }
+    for (const std::string& name : summary_.features) {
+      const auto found = values.find(name);
+      if (found != values.end()) put_number<double>(column, found->second, book_.text);
       ++column;
     }
   }
