@@ -17,7 +17,7 @@ struct HistoryCommand {
   std::filesystem::path state, output;
   std::string status, from, to, id;
   int64_t limit = 20;
-  bool audit = false;
+  bool audit = false, json = false;
 };
 
 history::Store open(const HistoryCommand& command) {
@@ -49,6 +49,11 @@ int list(const HistoryCommand& command) {
   history::Filter filter = filter_of(command);
   filter.limit = command.limit;
   fmt::print(stderr, "{}\n", kWarningEnglish);
+  if (command.json) {
+    for (const history::Study& study : store.list(filter))
+      fmt::print("{}\n", json_of(study).dump());
+    return 0;
+  }
   fmt::print("{:<32}  {:<24}  {:<9}  {:>11}  {}\n", "id", "received", "state", "probability",
              "pathology or error");
   for (const history::Study& study : store.list(filter)) fmt::print("{}\n", line_of(study));
@@ -103,6 +108,7 @@ void add_history(CLI::App& app, Action& action) {
   listing->add_option("--limit", options->limit, "How many")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
+  listing->add_flag("--json", options->json, "One line of JSON for each study, as show prints it");
   listing->callback([options, &action] { action = [options] { return list(*options); }; });
   CLI::App* one = add(*history, "show", "Print one study as JSON", *options);
   one->add_option("ID", options->id, "As the service gave it")->required();

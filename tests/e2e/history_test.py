@@ -31,6 +31,20 @@ def check_list(one, good, bad):
         assert [line.split()[0] for line in found] == expected, filters
 
 
+def check_json_list(one, good, bad):
+    """A line for each study, which holds what `show` tells of it."""
+    printed = history(one, "list", "--json", "--state", one.state)
+    assert "radiologist" in printed.stderr
+    studies = [json.loads(line) for line in printed.stdout.splitlines()]
+    assert [study["id"] for study in studies] == [bad, good], printed.stdout
+    for study in studies:
+        assert study == json.loads(history(one, "show", "--state", one.state, study["id"]).stdout)
+    assert studies[0]["error_code"] == "unsupported_format" and studies[1]["answer"]["processing_status"] == "Success"
+    limited = history(one, "list", "--json", "--limit", "1", "--state", one.state).stdout
+    assert [json.loads(line)["id"] for line in limited.splitlines()] == [bad]
+    assert history(one, "list", "--json", "--to", "2020-01-01", "--state", one.state).stdout == ""
+
+
 def check_show(one, good):
     shown = json.loads(history(one, "show", "--state", one.state, good).stdout)
     assert shown["answer"]["processing_status"] == "Success" and "radiologist" in shown["warning"]
@@ -82,6 +96,7 @@ def main():
             bad = submit(service.url, b"This is no study.\n")
             ended(service.url, bad)
             check_list(one, good, bad)
+            check_json_list(one, good, bad)
             check_show(one, good)
             check_export(one, good, bad)
         before = (one.state / "history.db").read_bytes()
