@@ -12,7 +12,7 @@ install: all
 
 deb:
 	scripts/install-deps build package
-	scripts/build ctclip
+	scripts/build -DCTCLIP_PACKAGE=ON ctclip
 	cpack --config build/release/CPackConfig.cmake
 	@ls build/packages/*.deb
 
