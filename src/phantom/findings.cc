@@ -5,8 +5,10 @@
 #include <map>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "base/names.h"
 #include "phantom/recipes.h"
 #include "phantom/workbench.h"
 
@@ -97,22 +99,22 @@ const FindingKind& finding_kind(std::string_view name) { return recipe(name).kin
 
 const Recipe& recipe(std::string_view name) {
   const auto& all = recipes();
-  const auto found =
-      std::find_if(all.begin(), all.end(), [name](const Recipe& r) { return r.kind.name == name; });
-  if (found != all.end()) return *found;
-  std::string names;
-  for (const Recipe& r : all) {
-    if (!names.empty()) names += ", ";
-    names += r.kind.name;
+  std::vector<std::string> names;
+  for (const Recipe& r : all) names.emplace_back(r.kind.name);
+  if (const auto known = find_name(name, names)) {
+    return *std::ranges::find_if(all, [&](const Recipe& r) { return r.kind.name == *known; });
   }
-  refuse(fmt::format("expected a finding, found \"{}\"; findings are {}", name, names));
+  const std::string suggestion = did_you_mean(name, names);
+  refuse(fmt::format(
+      "expected a finding, found \"{}\"{}", name,
+      suggestion.empty() ? fmt::format("; findings are {}", fmt::join(names, ", ")) : suggestion));
 }
 
 FindingRequest parse_finding(std::string_view text) {
   const size_t colon = text.find(':');
   FindingRequest request;
-  request.name = text.substr(0, colon);
-  const FindingKind& kind = finding_kind(request.name);
+  const FindingKind& kind = finding_kind(text.substr(0, colon));
+  request.name = kind.name;
   if (colon == text.npos) return request;
   std::string_view rest = text.substr(colon + 1);
   for (;;) {

@@ -19,7 +19,8 @@ struct FindingKind {
   bool sided = false;
 };
 const std::vector<FindingKind>& finding_kinds();
-/// Throws Error{usage} that lists the names.
+/// Case, and blanks or hyphens for underscores, make no difference. Throws Error{usage} that
+/// suggests a name, or lists all.
 const FindingKind& finding_kind(std::string_view name);
 
 /// "pleural_effusion:side=left,size=30"
