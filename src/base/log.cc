@@ -3,11 +3,14 @@
 #include <fmt/chrono.h>
 #include <spdlog/formatter.h>
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/sinks/base_sink.h>
 
 #include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <utility>
+
+#include "base/terminal.h"
 
 namespace ctclip {
 namespace {
@@ -88,12 +91,22 @@ std::unique_ptr<spdlog::formatter> formatter_of(LogFormat format) {
   return std::make_unique<TextLines>();
 }
 
+/// Stderr, where progress may be shown.
+class TerminalSink : public spdlog::sinks::base_sink<std::mutex> {
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    Terminal::of_stderr().print({line.data(), line.size()});
+  }
+  void flush_() override {}  // every line is written when it is printed
+};
+
 }  // namespace
 
 spdlog::logger& log() {
   static const std::shared_ptr<spdlog::logger> logger = [] {
-    auto made = std::make_shared<spdlog::logger>(
-        "ctclip", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+    auto made = std::make_shared<spdlog::logger>("ctclip", std::make_shared<TerminalSink>());
     made->set_formatter(formatter_of(LogFormat::text));
     return made;
   }();
