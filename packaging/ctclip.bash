@@ -2,7 +2,7 @@
 
 # Words of a help text (stdin): the names of the sub-commands, or the long options with "=" behind those that take a value.
 _ctclip_commands() { sed -n '/^Subcommands:/,/^$/ s/^  \([a-z][a-z-]*\) .*/\1/p'; }
-_ctclip_options() { sed -n 's/^ *\(-[a-zA-Z],\)\{0,1\}\(--[a-z][a-z-]*\)\( [A-Z][A-Z]\)\{0,1\}.*/\2\3/p' | sed 's/ [A-Z]*$/=/'; }
+_ctclip_options() { sed -n 's/^  \(-[a-zA-Z],\)\{0,1\}\(--[a-z][a-z-]*\)\( [^ ]\)\{0,1\}.*/\2\3/p' | sed 's/ .*$/=/'; }
 
 _ctclip() {
   local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} word help commands

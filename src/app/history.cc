@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "app/choices.h"
 #include "app/commands.h"
 #include "app/history_rows.h"
 #include "base/error.h"
@@ -86,10 +87,8 @@ CLI::App* add(CLI::App& history, const char* name, const char* does, HistoryComm
 }
 
 void add_filters(CLI::App& command, HistoryCommand& options) {
-  command
-      .add_option("--status", options.status,
-                  "Only these: queued, running, done, failed or cancelled")
-      ->check(CLI::IsMember({"queued", "running", "done", "failed", "cancelled"}));
+  take_one_of(command.add_option("--status", options.status, "Only studies in this state"),
+              {"queued", "running", "done", "failed", "cancelled"});
   command.add_option("--from", options.from,
                      "Received then or later: 2026-11-24 or 2026-11-24T10:52:04Z, UTC");
   command.add_option("--to", options.to, "Received before then");

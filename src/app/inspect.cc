@@ -10,25 +10,27 @@
 #include "app/commands.h"
 #include "app/inspect_report.h"
 #include "app/options.h"
+#include "app/study_input.h"
 #include "study/study.h"
 
 namespace ctclip::app {
 namespace {
 
 struct Options {
-  std::filesystem::path study;
+  std::string study;
   StudyOptions load;
   bool json = false;
   int threads = 0;
 };
 
 int inspect(const Options& options) {
+  const StudyInput input(options.study, options.load.limits);
   StudyReport report;
   report.any_anatomy = options.load.any_anatomy;
   ThreadPool pool(options.threads);
   Watch watch;
   try {
-    study_loader(options.threads)(options.study, options.load, pool, watch, report.facts);
+    study_loader(options.threads)(input.path(), options.load, pool, watch, report.facts);
   } catch (const Error& error) {
     report.error = error;
   }
@@ -42,17 +44,15 @@ int inspect(const Options& options) {
 void add_inspect(CLI::App& app, Action& action) {
   const auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand(
-      "inspect", "Tell what is in a study: series, choice and reasons, geometry, lungs, warnings");
+      "inspect", "Show what is in a study: series, choice and reasons, geometry, lungs, warnings");
   command
-      ->add_option("study", options->study, "ZIP of DICOM files, folder, DICOM file or NIfTI file")
-      ->required()
-      ->check(CLI::ExistingPath);
+      ->add_option("STUDY", options->study,
+                   "ZIP of DICOM files, folder of them, DICOM or NIfTI file, or - for the standard "
+                   "input")
+      ->required();
   command->add_flag("--json", options->json, "Print JSON instead of a table");
-  command->add_option("--series", options->load.series_uid, "Take the series with this UID");
-  command->add_option("--study", options->load.study_uid, "Take the study with this UID");
-  command->add_flag("--any-anatomy", options->load.any_anatomy, "Leave out the lungs check");
-  command->add_option("--threads", options->threads, "Threads; 0: one for each core")
-      ->check(CLI::Range(0, 1024));
+  add_study_options(*command, options->load);
+  add_threads_option(*command, options->threads);
   command->footer("Exit status: 0 the study would be answered, 1 it would be refused, 2 usage.");
   command->callback([options, &action] { action = [options] { return inspect(*options); }; });
 }

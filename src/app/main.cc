@@ -1,10 +1,14 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <memory>
 #include <new>
+#include <string>
 #include <string_view>
 
 #include "app/commands.h"
+#include "app/complaint.h"
+#include "app/help.h"
 #include "base/error.h"
 #include "fusion/names.h"
 #include "isolation/child_process.h"
@@ -29,9 +33,14 @@ int main(int argc, char** argv) {
     ctclip::isolation::read_one_study();
   }
   ctclip::nn::follow_onednn_limit();
-  CLI::App app("ctclip: how probable a pathology is in a chest CT, and which.\n" +
-               std::string(ctclip::kWarningEnglish));
-  app.set_version_flag("--version", std::string("ctclip ") + CTCLIP_VERSION);
+  CLI::App app(
+      "Analyses chest CT studies: the probability of a pathology, and its most dangerous type.\n" +
+          std::string(ctclip::kWarningEnglish),
+      "ctclip");
+  app.formatter(std::make_shared<ctclip::app::HelpFormatter>(ctclip::app::help_width()));
+  app.set_help_flag("-h,--help", "Print this help and exit");
+  app.set_version_flag("--version", std::string("ctclip ") + CTCLIP_VERSION,
+                       "Print the version and exit");
   app.require_subcommand(1);
   ctclip::app::Action action;
   ctclip::app::add_predict(app, action);
@@ -44,11 +53,19 @@ int main(int argc, char** argv) {
   ctclip::app::add_keys(app, action);
   ctclip::app::add_batch(app, action);
   ctclip::app::add_history(app, action);
+  ctclip::app::add_help(app, action);
+  if (argc == 1) {
+    fmt::print("{}", app.help());
+    return 0;
+  }
   try {
     app.parse(argc, argv);
     return action();
+  } catch (const CLI::Success& asked) {
+    return app.exit(asked);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : ctclip::status_of(ctclip::Fault::usage).exit;
+    fmt::print(stderr, "{}", ctclip::app::complaint(app, error));
+    return ctclip::status_of(ctclip::Fault::usage).exit;
   } catch (const ctclip::Error& error) {
     return report(error);
   } catch (const std::bad_alloc&) {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <fstream>
 
+#include "app/choices.h"
 #include "app/commands.h"
 #include "app/options.h"
 #include "checkpoint/diffusion_layouts.h"
@@ -144,10 +145,10 @@ void add_pack(CLI::App& models, Action& action) {
       "pack", "Write a bundle that starts at once: the same models, packed for this machine");
   command->add_option("DIR", options->folder, "Folder with the models")->required();
   command->add_option("OUT", options->out, "Folder to write, a new one")->required();
-  command
-      ->add_option("--precision", options->precision,
-                   "f32, or bf16 as well; auto: bf16 where the processor has it")
-      ->check(CLI::IsMember({"auto", "f32", "bf16"}))
+  take_one_of(command->add_option("--precision", options->precision,
+                                  "Weights to pack: f32, or those for bf16 as well; auto: for bf16 "
+                                  "where the processor has it"),
+              {"auto", "f32", "bf16"})
       ->capture_default_str();
   add_threads_option(*command, options->threads);
   command->callback([options, &action] { action = [options] { return pack(*options); }; });

@@ -1,13 +1,13 @@
 #include "app/options.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "app/choices.h"
 #include "base/error.h"
+#include "base/terminal.h"
 #include "isolation/isolated_loader.h"
 #include "pipeline/bundle.h"
 
@@ -45,27 +45,24 @@ std::chrono::milliseconds milliseconds(double seconds) {
 }
 
 void add_threads_option(CLI::App& command, int& threads) {
-  command.add_option("--threads", threads, "Threads to compute with; 0 for one on each core")
+  command.add_option("--threads", threads, "Threads that compute; 0 for one on each core")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
 }
 
 void add_model_options(CLI::App& command, ModelOptions& options) {
   command
-      .add_option(
-          "--models", options.models,
-          "Folder with the models (docs/models.md); CTCLIP_MODEL_PATH, SUPERVISED_MODEL_PATH and "
-          "LIGHTGBM_MODEL_PATH replace single files of it; where nothing is named: the demo "
-          "bundle, "
-          "not for patients, in ../share/ctclip/models/demo beside the program or in models/demo "
-          "of "
-          "its source tree")
+      .add_option("--models", options.models,
+                  "Folder of models, see docs/models.md. CTCLIP_MODEL_PATH, SUPERVISED_MODEL_PATH "
+                  "and LIGHTGBM_MODEL_PATH replace single files of it. If nothing is named, the "
+                  "demo bundle is used, which is not for patients: ../share/ctclip/models/demo "
+                  "beside the program, or models/demo of its source tree")
+      ->type_name("DIR")
       ->envname("CTCLIP_MODELS");
-  command
-      .add_option("--precision", options.precision,
-                  "How the networks multiply: auto (bf16 where the processor has it, else "
-                  "f32), f32, bf16 (rounded, twice as fast)")
-      ->check(CLI::IsMember({"auto", "f32", "bf16"}))
+  take_one_of(command.add_option("--precision", options.precision,
+                                 "How the networks multiply: auto (bf16 where the processor has "
+                                 "it, else f32), f32, bf16 (rounded, twice as fast)"),
+              {"auto", "f32", "bf16"})
       ->capture_default_str();
   add_threads_option(command, options.threads);
 }
@@ -92,25 +89,27 @@ fs::path models_folder(const ModelOptions& options) {
 }
 
 void add_study_options(CLI::App& command, StudyOptions& options) {
-  command.add_option("--series", options.series_uid,
-                     "SeriesInstanceUID to take instead of the one that would be chosen");
-  command.add_option("--study", options.study_uid,
-                     "StudyInstanceUID to answer if the archive or folder holds several studies");
+  command
+      .add_option("--series", options.series_uid,
+                  "SeriesInstanceUID of the series to answer, instead of the chosen one")
+      ->type_name("UID");
+  command
+      .add_option("--study", options.study_uid,
+                  "StudyInstanceUID to answer if the archive or folder holds several studies")
+      ->type_name("UID");
   command.add_flag("--any-anatomy", options.any_anatomy,
-                   "Leave out the check that there are lungs (the answer says so)");
+                   "Skip the check for lungs; the answer says so");
 }
 
 Watch::Listener progress_on_terminal(const std::string& label) {
-  if (isatty(STDERR_FILENO) == 0) return {};
+  if (!Terminal::of_stderr().shows_progress()) return {};
   return [label](std::string_view stage, int64_t done, int64_t total) {
     const std::string share = total > 0 ? fmt::format(" {}/{}", done, total) : "";
-    fmt::print(stderr, "\r\033[K{}: {}{}", label, stage, share);
+    Terminal::of_stderr().show(fmt::format("{}: {}{}", label, stage, share));
   };
 }
 
-void end_progress() {
-  if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
-}
+void end_progress() { Terminal::of_stderr().clear(); }
 
 void print_warnings(const std::string& input, const nlohmann::ordered_json& answer) {
   const auto found = answer.find("warnings");
@@ -118,7 +117,7 @@ void print_warnings(const std::string& input, const nlohmann::ordered_json& answ
   for (auto warning : found->get<std::vector<std::string>>()) {
     std::ranges::replace_if(
         warning, [](unsigned char c) { return c < ' ' || c == 127; }, '?');
-    fmt::print(stderr, "ctclip: warning: {}: {}\n", input, warning);
+    Terminal::of_stderr().print(fmt::format("ctclip: warning: {}: {}\n", input, warning));
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 
+#include "app/choices.h"
 #include "app/commands.h"
 #include "app/options.h"
 #include "base/error.h"
@@ -72,47 +73,53 @@ int run(Options options) {
   return 0;
 }
 
+std::vector<std::string> finding_names() {
+  std::vector<std::string> names;
+  for (const phantom::FindingKind& kind : phantom::finding_kinds()) names.emplace_back(kind.name);
+  return names;
+}
+
 void add_patient_options(CLI::App& command, Options& options) {
   phantom::PhantomOptions& phantom = options.phantom;
-  command.add_option("--seed", phantom.seed, "Who it is; the same seed gives the same bytes")
+  command.add_option("--seed", phantom.seed, "Patient; the same seed gives the same bytes")
       ->capture_default_str();
-  command.add_option("--finding", options.findings,
-                     "A finding to show, e.g. nodule or pleural_effusion:side=left,size=30; any "
-                     "number of times (--list-findings)");
+  offer(command.add_option("--finding", options.findings,
+                           "Finding to show, for example nodule or "
+                           "pleural_effusion:side=left,size=30; --list-findings names them"),
+        finding_names())
+      ->type_name("FINDING");
   command.add_flag("--random-findings", phantom.random_findings,
-                   "Findings drawn from the seed: none in about half of the patients");
-  command.add_flag("--list-findings", options.list_findings, "Print what can be shown, and stop");
-  command
-      .add_option("--part", phantom.part, "chest; or head, abdomen: what the lungs check refuses")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, phantom::Part>{{"chest", phantom::Part::chest},
-                                               {"head", phantom::Part::head},
-                                               {"abdomen", phantom::Part::abdomen}}));
-  command.add_option("--arms", phantom.arms_up, "up or down; else by the seed")
-      ->transform(
-          CLI::CheckedTransformer(std::map<std::string, bool>{{"up", true}, {"down", false}}));
-  command.add_flag("--metal", phantom.metal, "A pacemaker, with its streaks");
+                   "Draw findings from the seed: none in about half of the patients");
+  command.add_flag("--list-findings", options.list_findings, "Print the known findings and exit");
+  take_enumerator(command.add_option("--part", phantom.part,
+                                     "Part of the body; the lungs check refuses head and abdomen"),
+                  {choice("chest", phantom::Part::chest), choice("head", phantom::Part::head),
+                   choice("abdomen", phantom::Part::abdomen)});
+  take_enumerator(
+      command.add_option("--arms", phantom.arms_up, "Position of the arms; else by the seed"),
+      {choice("up", true), choice("down", false)});
+  command.add_flag("--metal", phantom.metal, "Add a pacemaker, with its streaks");
 }
 
 void add_scanner_options(CLI::App& command, Options& options) {
   phantom::PhantomOptions& phantom = options.phantom;
-  command.add_option("--thickness", phantom.thickness, "mm of a slice; else by the seed, 1 to 5");
+  command.add_option("--thickness", phantom.thickness,
+                     "Slice thickness in mm; else by the seed, 1 to 5");
   command.add_option("--increment", phantom.increment,
-                     "mm between slices; else the thickness or less");
+                     "Distance between slices in mm; else the thickness or less");
   command.add_option("--fov", phantom.field_of_view, "Field of view in mm; else by the body");
   command.add_option("--dose", phantom.dose,
-                     "Relative dose: noise goes with 1/sqrt; else by the seed");
-  command
-      .add_option("--kernel", phantom.kernels, "soft or lung, a series for each; both by default")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, phantom::Kernel>{
-          {"soft", phantom::Kernel::soft}, {"lung", phantom::Kernel::lung}}));
+                     "Relative dose; noise is proportional to 1/sqrt(dose); else by the seed");
+  take_enumerator(command.add_option("--kernel", phantom.kernels,
+                                     "Reconstruction kernel, a series for each; both by default"),
+                  {choice("soft", phantom::Kernel::soft), choice("lung", phantom::Kernel::lung)});
   command.add_option("--matrix", phantom.matrix, "Rows and columns of a slice")
       ->capture_default_str();
   command.add_flag("--no-localizer", options.no_localizer, "Leave out the localizer");
-  command.add_flag("--motion", phantom.motion, "Motion during some slices");
-  command
-      .add_option("--transfer-syntax", phantom.transfer_syntax,
-                  "One of " + phantom::transfer_syntax_list())
+  command.add_flag("--motion", phantom.motion, "Add motion during some slices");
+  take_one_of(command.add_option("--transfer-syntax", phantom.transfer_syntax,
+                                 "How pixels are stored: " + phantom::transfer_syntax_list()),
+              phantom::transfer_syntaxes(), "NAME")
       ->capture_default_str();
 }
 
@@ -121,15 +128,15 @@ void add_scanner_options(CLI::App& command, Options& options) {
 void add_phantom(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand(
-      "phantom", "Make a synthetic CT study as a scanner would send it, and the truth about it");
-  command->add_option("OUT", options->out, "Folder or .zip to write; must not exist yet");
+      "phantom", "Write a synthetic CT study as a scanner would send it, and the truth about it");
+  command->add_option("OUT", options->out, "Folder or .zip file to write; must not exist");
   add_patient_options(*command, *options);
   add_scanner_options(*command, *options);
   command
       ->add_option("--count", options->count,
-                   "Many studies, from --seed on: OUT/000017, ... for seed 17, ...")
+                   "Write this many studies, from --seed on: OUT/000017, ... for seed 17, ...")
       ->check(CLI::Range(1, 1000000));
-  command->add_option("--sheet", options->phantom.sheet, "A picture of it as well (PNG)");
+  command->add_option("--sheet", options->phantom.sheet, "Write a picture of it as well (PNG)");
   add_threads_option(*command, options->threads);
   command->footer("A phantom is no patient: see docs/phantom.md for what it is and is not.");
   command->callback([options, &action] { action = [options] { return run(*options); }; });

@@ -10,6 +10,8 @@
 
 #include "app/commands.h"
 #include "app/options.h"
+#include "app/study_input.h"
+#include "batch/study_file.h"
 #include "fusion/names.h"
 #include "nn/precision.h"
 #include "pipeline/pipeline.h"
@@ -19,18 +21,16 @@ namespace ctclip::app {
 namespace {
 
 struct PredictOptions {
-  std::vector<std::filesystem::path> studies;
+  std::vector<std::string> studies;
   ModelOptions model;
   AnalysisRequest request;
   std::filesystem::path maps;
 };
 
 // One study's maps go straight into the folder, those of several each into one of its own.
-std::filesystem::path maps_folder(const PredictOptions& options,
-                                  const std::filesystem::path& study) {
+std::filesystem::path maps_folder(const PredictOptions& options, std::size_t number) {
   if (options.studies.size() == 1) return options.maps;
-  const auto number = std::ranges::find(options.studies, study) - options.studies.begin() + 1;
-  return options.maps / fmt::format("{:04}", number);
+  return options.maps / fmt::format("{:04}", number + 1);
 }
 
 void add_anomaly_options(CLI::App& command, PredictOptions& options) {
@@ -56,20 +56,21 @@ void add_anomaly_options(CLI::App& command, PredictOptions& options) {
 /// computes.
 class Predictor {
  public:
-  Predictor(const PredictOptions& options, Pipeline& pipeline)
-      : options_(options), pipeline_(pipeline) {
+  Predictor(const PredictOptions& options, const std::vector<StudyInput>& inputs,
+            Pipeline& pipeline)
+      : options_(options), inputs_(inputs), pipeline_(pipeline) {
     pipeline.compute_at_once(1);
   }
 
   /// `tell` gets every answer in the order of the studies.
-  void run(const std::function<void(const Analysis&)>& tell) {
+  void run(const std::function<void(const StudyInput&, const Analysis&)>& tell) {
     std::future<Analysis> present = start(0);
-    for (std::size_t i = 0; i < options_.studies.size(); ++i) {
-      std::future<Analysis> next = i + 1 < options_.studies.size() ? start(i + 1) : no_study();
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      std::future<Analysis> next = i + 1 < inputs_.size() ? start(i + 1) : no_study();
       const Analysis analysis = present.get();
       end_progress();
-      print_warnings(options_.studies[i].string(), analysis.answer);
-      tell(analysis);
+      print_warnings(inputs_[i].name(), analysis.answer);
+      tell(inputs_[i], analysis);
       shown_ = i + 1;
       present = std::move(next);
     }
@@ -83,11 +84,10 @@ class Predictor {
   }
 
   Analysis analyse(std::size_t number) const {
-    const std::filesystem::path& study = options_.studies[number];
     AnalysisRequest request = options_.request;
-    request.input = study;
-    if (!options_.maps.empty()) request.maps = maps_folder(options_, study);
-    Watch::Listener show = progress_on_terminal(study.filename().string());
+    request.input = inputs_[number].path();
+    if (!options_.maps.empty()) request.maps = maps_folder(options_, number);
+    Watch::Listener show = progress_on_terminal(inputs_[number].label());
     if (show) {
       show = [this, number, all = std::move(show)](std::string_view stage, int64_t done,
                                                    int64_t total) {
@@ -99,19 +99,28 @@ class Predictor {
   }
 
   const PredictOptions& options_;
+  const std::vector<StudyInput>& inputs_;
   const Pipeline& pipeline_;
   std::atomic<std::size_t> shown_ = 0;  // whose progress is on the terminal
 };
 
+/// A line of the output: the answer, and whose it is.
+std::string line_of(const StudyInput& input, nlohmann::ordered_json answer) {
+  answer["input"] = batch::as_text(input.name());
+  return answer.dump();
+}
+
 int run_predict(const PredictOptions& options) {
+  // Before the models are loaded, which takes a while.
+  const std::vector<StudyInput> inputs = open_inputs(options.studies, options.request.study.limits);
   Pipeline pipeline(open_bundle(models_folder(options.model)),
                     std::make_shared<ThreadPool>(options.model.threads),
                     nn::choose_precision(options.model.precision),
                     study_loader(options.model.threads));
   fmt::print(stderr, "{}\nModels: {}\n", kWarningEnglish, pipeline.bundle().title());
   int status = 0;
-  Predictor(options, pipeline).run([&status](const Analysis& analysis) {
-    std::cout << analysis.answer.dump()
+  Predictor(options, inputs, pipeline).run([&](const StudyInput& input, const Analysis& analysis) {
+    std::cout << line_of(input, analysis.answer)
               << std::endl;  // a line is safe with the reader before the next one is waited for
     if (analysis.error) status = std::max(status, status_of(analysis.error->fault()).exit);
   });
@@ -125,7 +134,8 @@ void add_predict(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("predict", "Answer studies: one line of JSON for each");
   command
       ->add_option("STUDY", options->studies,
-                   "ZIP of DICOM files, a folder, a DICOM or a NIfTI file")
+                   "ZIP of DICOM files, folder of them, DICOM or NIfTI file, or - for the standard "
+                   "input")
       ->required();
   add_model_options(*command, options->model);
   add_study_options(*command, options->request.study);

@@ -1,11 +1,13 @@
 """What `ctclip --help` tells, of every command: options and the variables that they are read from."""
 
+import os
 import re
 import subprocess
 
 
 def help_of(program, path):
-    done = subprocess.run([program, *path, "--help"], capture_output=True, text=True, check=True)
+    done = subprocess.run([program, *path, "--help"], capture_output=True, text=True, check=True,
+                          env=os.environ | {"COLUMNS": "80"})
     return done.stdout
 
 
@@ -16,8 +18,8 @@ def sub_commands(text):
 
 def options(text):
     """{"--host": "CTCLIP_HOST" or None}, but for --help, which every command has."""
-    found = re.findall(r"^ *(?:-\w,)?(--[a-z][a-z-]*)(.*)$", text, re.MULTILINE)
-    variables = {name: re.search(r"\(Env:(\w+)\)", rest) for name, rest in found}
+    entries = re.findall(r"^  (?:-\w,)?(--[a-z][a-z-]*)((?:.*\n)(?: {3,}.*\n)*)", text, re.MULTILINE)
+    variables = {name: re.search(r"\bvariable\s+(\w+)", rest) for name, rest in entries}
     return {name: variable and variable.group(1) for name, variable in variables.items()
             if name != "--help"}
 

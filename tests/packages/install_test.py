@@ -40,7 +40,7 @@ def check_moved_tree(build, folder):
     unit = (folder / "moved/lib/systemd/system/ctclip.service").read_text()
     assert f"{folder}/first/bin/ctclip serve" in unit, unit
     (folder / "moved/share/ctclip").rename(folder / "elsewhere")
-    refused = run(program, "predict", "any.zip", status=2).stderr
+    refused = run(program, "predict", "/", status=2).stderr
     assert "bad_model" in refused and "CTCLIP_MODELS" in refused, refused
     elsewhere = str(folder / "elsewhere/models/demo")
     named = run(program, "predict", real_study(), CTCLIP_MODELS=elsewhere)
@@ -50,7 +50,7 @@ def check_moved_tree(build, folder):
 def check_deployments(program):
     """Variables that name clinical files are never filled up from the demo bundle."""
     for variable in DEPLOYED[:3]:
-        refused = run(program, "predict", "any.zip", status=2, **{variable: program}).stderr
+        refused = run(program, "predict", "/", status=2, **{variable: program}).stderr
         assert "bad_model" in refused and "demo" not in refused, refused
 
 
