@@ -8,6 +8,7 @@
 
 #include "batch/in_process.h"
 #include "batch/journal.h"
+#include "batch/progress.h"
 #include "batch/retry.h"
 #include "batch/run.h"
 #include "batch/service.h"
@@ -78,6 +79,28 @@ TEST(WaitAfter, WaitsAtLeastAsLongAsTheServiceAsks) {
   EXPECT_EQ(batch::wait_after(1, seconds(7), policy, 0), seconds(7));
   EXPECT_EQ(batch::wait_after(9, seconds(7), policy, 0.5), milliseconds(7'500));
   EXPECT_EQ(batch::wait_after(1, seconds(86'400), policy, 0), seconds(600));
+}
+
+TEST(AskPatiently, TellsHowLongItWillTryOn) {
+  const RetryPolicy policy{.retries = 3};
+  EXPECT_EQ(batch::patience_left(1, policy), seconds(1 + 2 + 4));
+  EXPECT_EQ(batch::patience_left(3, policy), seconds(4));
+  EXPECT_EQ(batch::patience_left(1, {}), seconds(1 + 2 + 4 + 8 + 16 + 32 + 4 * 60));
+  Scripted backend({again(), again(), answer()});
+  FakeClock clock;
+  std::vector<milliseconds> left;
+  batch::ask_patiently(backend, "x", 1, policy, clock.wait(), {},
+                       [&](const Reply&, milliseconds time) { left.push_back(time); });
+  EXPECT_THAT(left, ElementsAre(seconds(7), seconds(6)));
+}
+
+TEST(Waiting, SaysForWhatAndHowLong) {
+  EXPECT_EQ(batch::waiting_text("http://a: refused", seconds(0), seconds(303)),
+            "waiting for http://a: refused; trying again for up to 5 min");
+  EXPECT_EQ(batch::waiting_text("http://a: refused", seconds(61), seconds(89)),
+            "waiting for http://a: refused; 61 s so far; trying again for up to 89 s");
+  EXPECT_EQ(batch::waiting_text("http://a: no connection yet", seconds(0), {}),
+            "waiting for http://a: no connection yet");
 }
 
 TEST(AskPatiently, TriesAgainUntilThereIsAnAnswer) {
@@ -245,11 +268,11 @@ class Running : public ::testing::Test {
 };
 
 TEST_F(Running, StopsWithoutARowWhereTheServiceCannotBeReached) {
-  const Reply gone{Reply::Kind::unreachable, {}, "unreachable", "It is gone.", {}};
+  const Reply gone{Reply::Kind::unreachable, {}, "unreachable", "http://a: gone", {}};
   const batch::Ran ran = run({success("a"), success("a"), gone});
   EXPECT_EQ(ran.studies, 5);
   EXPECT_EQ(ran.rows, 2);
-  EXPECT_EQ(ran.stopped, "It is gone.");
+  EXPECT_THAT(ran.stopped, HasSubstr("cannot be reached, tried 1 times: http://a: gone."));
   EXPECT_THAT(error_of([&] { run({success("a")}); }).second, HasSubstr("--resume"));
   options_.resume = true;
   const batch::Ran rest = run({success("a")});

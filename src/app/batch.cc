@@ -12,6 +12,7 @@
 #include "app/commands.h"
 #include "app/options.h"
 #include "app/stop_signals.h"
+#include "base/terminal.h"
 #include "batch/in_process.h"
 #include "batch/merge.h"
 #include "batch/output.h"
@@ -66,7 +67,8 @@ void say_how_to_go_on(const batch::Ran& ran) {
 /// Who answers; models are loaded once, and only when there is something to ask.
 batch::MakeBackend open_backend(const BatchCommand& command) {
   if (!command.service.url.empty()) {
-    fmt::print(stderr, "Service: {}\n", batch::shown_url(command.service.url));
+    Terminal::of_stderr().print(
+        fmt::format("Service: {}\n", batch::shown_url(command.service.url)));
     return [&command] { return batch::make_service(command.service); };
   }
   isolation::LoaderOptions reading;
@@ -104,6 +106,7 @@ int run(BatchCommand& command) {
   });
   fmt::print(stderr, "{}\n", kWarningEnglish);
   batch::Progress progress;
+  command.service.slow = [&progress](const std::string& what) { progress.waiting(what, {}); };
   const batch::Ran ran = batch::run_batch(
       command.run, [&command] { return open_backend(command); },
       {finish.get_token(), abandon.get_token()}, progress);

@@ -18,7 +18,7 @@ struct Reply {
   enum class Kind {
     answer,       ///< `answer` has it: a success, or a failure that trying again would not mend
     again,        ///< busy, stopping, too late, or the connection broke: trying again may help
-    unreachable,  ///< the same, and the study was never sent
+    unreachable,  ///< the same, and the study was never sent; `error` is "WHOM: WHY"
     misdirected,  ///< no study will ever be answered there: a wrong URL, a wrong certificate
     abandoned,    ///< the batch was told to stop
   };

@@ -18,8 +18,15 @@ std::chrono::milliseconds wait_after(int tries, std::optional<std::chrono::secon
   return half + share(half);
 }
 
+std::chrono::milliseconds patience_left(int tries, const RetryPolicy& policy) {
+  std::chrono::milliseconds left{0};
+  for (int next = tries; next <= policy.retries; ++next) left += wait_after(next, {}, policy, 1);
+  return left;
+}
+
 Asked ask_patiently(Backend& backend, const std::filesystem::path& study, int64_t number,
-                    const RetryPolicy& policy, const Wait& wait, const std::stop_token& stop) {
+                    const RetryPolicy& policy, const Wait& wait, const std::stop_token& stop,
+                    const Told& told) {
   std::minstd_rand random(static_cast<uint32_t>(number));
   std::uniform_real_distribution<double> chance(0, 1);
   for (Asked asked;;) {
@@ -28,6 +35,7 @@ Asked ask_patiently(Backend& backend, const std::filesystem::path& study, int64_
     const bool passing =
         asked.reply.kind == Reply::Kind::again || asked.reply.kind == Reply::Kind::unreachable;
     if (!passing || asked.tries > policy.retries) return asked;
+    if (told) told(asked.reply, patience_left(asked.tries, policy));
     if (!wait(wait_after(asked.tries, asked.reply.retry_after, policy, chance(random)))) {
       asked.reply = {Reply::Kind::abandoned, {}, {}, {}, {}};
       return asked;

@@ -25,6 +25,12 @@ std::chrono::milliseconds wait_after(int tries, std::optional<std::chrono::secon
 /// Waits; false where the batch was told to stop.
 using Wait = std::function<bool(std::chrono::milliseconds)>;
 
+/// The longest that is waited after try number `tries`, if the service asks for nothing else.
+std::chrono::milliseconds patience_left(int tries, const RetryPolicy& policy);
+
+/// Hears of a try that has to be repeated, before the wait, and of `patience_left`.
+using Told = std::function<void(const Reply&, std::chrono::milliseconds left)>;
+
 // NOLINTNEXTLINE(bugprone-exception-escape): as Reply
 struct Asked {
   Reply reply;  ///< the last
@@ -34,6 +40,7 @@ struct Asked {
 /// Asks until there is an answer, trying again does not help, or the tries are used up. `number`
 /// is the study's: the waits depend on it and nothing else.
 Asked ask_patiently(Backend& backend, const std::filesystem::path& study, int64_t number,
-                    const RetryPolicy& policy, const Wait& wait, const std::stop_token& stop);
+                    const RetryPolicy& policy, const Wait& wait, const std::stop_token& stop,
+                    const Told& told = {});
 
 }  // namespace ctclip::batch

@@ -131,6 +131,9 @@ class Run {
       case Reply::Kind::abandoned:
         return std::nullopt;
       case Reply::Kind::unreachable:
+        give_up(fmt::format("The service cannot be reached, tried {} times: {}.", asked.tries,
+                            reply.error));
+        return std::nullopt;
       case Reply::Kind::misdirected:
         give_up(reply.error);
         return std::nullopt;
@@ -149,8 +152,11 @@ class Run {
 
   Asked ask(const Study& study, Backend& backend) {
     const auto wait = [this](std::chrono::milliseconds time) { return wait_for(time); };
+    const auto told = [this](const Reply& reply, std::chrono::milliseconds left) {
+      if (reply.kind == Reply::Kind::unreachable) progress_.waiting(reply.error, left);
+    };
     const auto ask_with = [&](const fs::path& file) {
-      return ask_patiently(backend, file, study.number, options_.retry, wait, stops_.abandon);
+      return ask_patiently(backend, file, study.number, options_.retry, wait, stops_.abandon, told);
     };
     if (study.alone) return ask_with(options_.input / study.path);
     try {

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
+#include <system_error>
 
 #include "base/error.h"
 
@@ -15,6 +17,7 @@ using nlohmann::ordered_json;
 
 constexpr std::size_t kLongestAnswer = std::size_t{16} << 20U;
 constexpr long kConnectSeconds = 10;
+constexpr std::chrono::milliseconds kSlow{900};  ///< to connect
 
 struct FreeUrl {
   void operator()(CURLU* url) const { curl_url_cleanup(url); }
@@ -83,18 +86,24 @@ std::size_t take_bytes(char* bytes, std::size_t size, std::size_t count, void* b
   return size * count;
 }
 
-int look_for_stop(void* stop, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-  return static_cast<const std::stop_token*>(stop)->stop_requested() ? 1 : 0;
-}
-
 Reply no_answer(Reply::Kind kind, const std::string& code, const std::string& error) {
   return {kind, {}, code, error, {}};
+}
+
+/// The system's reason, as it stands behind a colon.
+std::string reason(int error) {
+  std::string text = std::generic_category().message(error);
+  if (!text.empty()) text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+  return text;
 }
 
 class Service : public Backend {
  public:
   explicit Service(const ServiceOptions& options)
-      : options_(options), url_(predict_url(options)), headers_(headers_with(options.api_key)) {
+      : options_(options),
+        url_(predict_url(options)),
+        shown_(shown_url(options.url)),
+        headers_(headers_with(options.api_key)) {
     set_up_curl();
     curl_.reset(curl_easy_init());
     if (!curl_) throw Error(Code::internal, "libcurl cannot be set up");
@@ -111,13 +120,37 @@ class Service : public Backend {
       return {Reply::Kind::answer, failure("unreadable", "The file cannot be read."), {}, {}, {}};
     }
     curl_mime_filename(part, "study");  // the real one may hold a patient's name
-    set_options(form.get(), body, stop);
+    Attempt attempt{*this, stop};
+    set_options(form.get(), body, attempt);
     const CURLcode result = curl_easy_perform(curl);
     return result == CURLE_OK ? reply_of(status(), body, retry_after()) : broken(result);
   }
 
  private:
-  void set_options(curl_mime* form, std::string& body, const std::stop_token& stop) {
+  /// What curl's progress is watched for, about once a second at least.
+  struct Attempt {
+    const Service& service;
+    const std::stop_token& stop;
+    std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
+    bool told = false;
+  };
+
+  static int watch(void* data, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+    auto& attempt = *static_cast<Attempt*>(data);
+    if (!attempt.told && std::chrono::steady_clock::now() - attempt.began > kSlow) {
+      attempt.told = true;
+      attempt.service.tell_if_slow();
+    }
+    return attempt.stop.stop_requested() ? 1 : 0;
+  }
+
+  void tell_if_slow() const {
+    if (options_.slow && info_of<double>(CURLINFO_CONNECT_TIME) == 0) {
+      options_.slow(shown_ + ": no connection yet");
+    }
+  }
+
+  void set_options(curl_mime* form, std::string& body, Attempt& attempt) {
     CURL* curl = curl_.get();
     curl_easy_setopt(curl, CURLOPT_URL, url_.c_str());
     curl_easy_setopt(curl, CURLOPT_MIMEPOST, form);
@@ -127,8 +160,8 @@ class Service : public Backend {
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_for_stop);
-    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &stop);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, watch);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &attempt);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "ctclip-batch/" CTCLIP_VERSION);
     if (headers_) curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers_.get());
     if (!options_.ca_bundle.empty()) {
@@ -159,8 +192,7 @@ class Service : public Backend {
       case CURLE_COULDNT_CONNECT:
       case CURLE_COULDNT_RESOLVE_HOST:
       case CURLE_COULDNT_RESOLVE_PROXY:
-        return no_answer(Reply::Kind::unreachable, "unreachable",
-                         fmt::format("The service cannot be reached: {}.", why));
+        return unreachable(result);
       case CURLE_OPERATION_TIMEDOUT:
         return too_late();
       case CURLE_PEER_FAILED_VERIFICATION:
@@ -179,10 +211,17 @@ class Service : public Backend {
     }
   }
 
+  Reply unreachable(CURLcode result) const {
+    const auto error = static_cast<int>(info_of<long>(CURLINFO_OS_ERRNO));
+    const bool known = result == CURLE_COULDNT_CONNECT && error != 0;
+    const std::string why = known ? reason(error) : curl_easy_strerror(result);
+    return no_answer(Reply::Kind::unreachable, "unreachable", shown_ + ": " + why);
+  }
+
   Reply too_late() const {
     if (info_of<double>(CURLINFO_CONNECT_TIME) == 0) {
       return no_answer(Reply::Kind::unreachable, "unreachable",
-                       "The service cannot be reached: it takes no connection.");
+                       fmt::format("{}: no connection within {} s", shown_, kConnectSeconds));
     }
     const double seconds = std::chrono::duration<double>(options_.timeout).count();
     return no_answer(Reply::Kind::again, "timeout",
@@ -190,7 +229,7 @@ class Service : public Backend {
   }
 
   ServiceOptions options_;
-  std::string url_;
+  std::string url_, shown_;
   Headers headers_;
   std::unique_ptr<CURL, FreeCurl> curl_;
 };
@@ -242,7 +281,9 @@ std::string shown_url(const std::string& text) {
   const Url url = parse_url(text);
   set_part(url, CURLUPART_USER, nullptr);
   set_part(url, CURLUPART_PASSWORD, nullptr);
-  return part_of(url, CURLUPART_URL);
+  std::string shown = part_of(url, CURLUPART_URL);
+  if (shown.ends_with('/')) shown.pop_back();  // which curl adds
+  return shown;
 }
 
 Reply reply_of(long status, std::string_view body,

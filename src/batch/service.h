@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,8 @@ struct ServiceOptions {
   std::optional<double> threshold;
   bool any_anatomy = false;
   std::string api_key;  ///< sent as `Authorization: Bearer`; empty for none
+  /// Hears of a connection that is not made at once, as "WHOM: WHY"; any thread.
+  std::function<void(const std::string&)> slow = nullptr;
 };
 
 /// Where studies are posted to, with the query that asks for what the options say. Throws
