@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "app/choices.h"
 #include "base/error.h"
@@ -111,10 +110,8 @@ Watch::Listener progress_on_terminal(const std::string& label) {
 
 void end_progress() { Terminal::of_stderr().clear(); }
 
-void print_warnings(const std::string& input, const nlohmann::ordered_json& answer) {
-  const auto found = answer.find("warnings");
-  if (found == answer.end()) return;
-  for (auto warning : found->get<std::vector<std::string>>()) {
+void print_warnings(const std::string& input, std::vector<std::string> warnings) {
+  for (std::string& warning : warnings) {
     std::ranges::replace_if(
         warning, [](unsigned char c) { return c < ' ' || c == 127; }, '?');
     Terminal::of_stderr().print(fmt::format("ctclip: warning: {}: {}\n", input, warning));

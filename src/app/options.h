@@ -3,8 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "base/watch.h"
 #include "study/study.h"
@@ -43,7 +43,7 @@ void add_study_options(CLI::App& command, StudyOptions& options);
 Watch::Listener progress_on_terminal(const std::string& label);
 /// Wipes the progress line, if there is one.
 void end_progress();
-/// Says the warnings of an answer, if it has any, on stderr: a line each, with the input's name.
-void print_warnings(const std::string& input, const nlohmann::ordered_json& answer);
+/// Says the warnings about a study on stderr: a line each, with the input's name.
+void print_warnings(const std::string& input, std::vector<std::string> warnings);
 
 }  // namespace ctclip::app

@@ -1,14 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
-#include <functional>
-#include <future>
 #include <iostream>
-#include <utility>
 #include <vector>
 
 #include "app/commands.h"
+#include "app/one_ahead.h"
 #include "app/options.h"
 #include "app/study_input.h"
 #include "batch/study_file.h"
@@ -52,58 +49,6 @@ void add_anomaly_options(CLI::App& command, PredictOptions& options) {
                      "Folder for anomaly maps (NIfTI and PNG); implies --reconstruction");
 }
 
-/// Answers the studies one after the other; each is read and prepared while the one before it
-/// computes.
-class Predictor {
- public:
-  Predictor(const PredictOptions& options, const std::vector<StudyInput>& inputs,
-            Pipeline& pipeline)
-      : options_(options), inputs_(inputs), pipeline_(pipeline) {
-    pipeline.compute_at_once(1);
-  }
-
-  /// `tell` gets every answer in the order of the studies.
-  void run(const std::function<void(const StudyInput&, const Analysis&)>& tell) {
-    std::future<Analysis> present = start(0);
-    for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      std::future<Analysis> next = i + 1 < inputs_.size() ? start(i + 1) : no_study();
-      const Analysis analysis = present.get();
-      end_progress();
-      print_warnings(inputs_[i].name(), analysis.answer);
-      tell(inputs_[i], analysis);
-      shown_ = i + 1;
-      present = std::move(next);
-    }
-  }
-
- private:
-  static std::future<Analysis> no_study() { return {}; }
-
-  std::future<Analysis> start(std::size_t number) {
-    return std::async(std::launch::async, [this, number] { return analyse(number); });
-  }
-
-  Analysis analyse(std::size_t number) const {
-    AnalysisRequest request = options_.request;
-    request.input = inputs_[number].path();
-    if (!options_.maps.empty()) request.maps = maps_folder(options_, number);
-    Watch::Listener show = progress_on_terminal(inputs_[number].label());
-    if (show) {
-      show = [this, number, all = std::move(show)](std::string_view stage, int64_t done,
-                                                   int64_t total) {
-        if (shown_ == number) all(stage, done, total);
-      };
-    }
-    Watch watch({}, std::move(show));
-    return pipeline_.analyse(request, watch);
-  }
-
-  const PredictOptions& options_;
-  const std::vector<StudyInput>& inputs_;
-  const Pipeline& pipeline_;
-  std::atomic<std::size_t> shown_ = 0;  // whose progress is on the terminal
-};
-
 /// A line of the output: the answer, and whose it is.
 std::string line_of(const StudyInput& input, nlohmann::ordered_json answer) {
   answer["input"] = batch::as_text(input.name());
@@ -118,8 +63,16 @@ int run_predict(const PredictOptions& options) {
                     nn::choose_precision(options.model.precision),
                     study_loader(options.model.threads));
   fmt::print(stderr, "{}\nModels: {}\n", kWarningEnglish, pipeline.bundle().title());
+  pipeline.compute_at_once(1);
+  const auto analyse = [&](std::size_t number, Watch& watch) {
+    AnalysisRequest request = options.request;
+    request.input = inputs[number].path();
+    if (!options.maps.empty()) request.maps = maps_folder(options, number);
+    return pipeline.analyse(request, watch);
+  };
   int status = 0;
-  Predictor(options, inputs, pipeline).run([&](const StudyInput& input, const Analysis& analysis) {
+  work_one_ahead(inputs, analyse, [&](const StudyInput& input, const Analysis& analysis) {
+    print_warnings(input.name(), analysis.answer.value("warnings", std::vector<std::string>()));
     std::cout << line_of(input, analysis.answer)
               << std::endl;  // a line is safe with the reader before the next one is waited for
     if (analysis.error) status = std::max(status, status_of(analysis.error->fault()).exit);

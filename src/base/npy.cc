@@ -176,7 +176,7 @@ NpyArray read_npy(const std::filesystem::path& path) {
   return array;
 }
 
-void write_npy(const std::filesystem::path& path, const Tensor& tensor) {
+void write_npy(std::ostream& out, const Tensor& tensor) {
   std::string shape;
   for (int64_t dim : tensor.shape()) shape += fmt::format("{}, ", dim);
   std::string header =
@@ -185,12 +185,16 @@ void write_npy(const std::filesystem::path& path, const Tensor& tensor) {
   header += '\n';
   const auto length = static_cast<uint16_t>(header.size());
 
+  out.write("\x93NUMPY\x01\x00", 8);
+  out.write(reinterpret_cast<const char*>(&length), 2);
+  out << header;
+  out.write(reinterpret_cast<const char*>(tensor.data()),
+            static_cast<std::streamsize>(tensor.size() * sizeof(float)));
+}
+
+void write_npy(const std::filesystem::path& path, const Tensor& tensor) {
   std::ofstream file(path, std::ios::binary);
-  file.write("\x93NUMPY\x01\x00", 8);
-  file.write(reinterpret_cast<const char*>(&length), 2);
-  file << header;
-  file.write(reinterpret_cast<const char*>(tensor.data()),
-             static_cast<std::streamsize>(tensor.size() * sizeof(float)));
+  write_npy(file, tensor);
   if (!file.flush()) throw Error(Code::internal, path.string() + ": cannot be written");
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <iosfwd>
 #include <string>
 #include <vector>
 
@@ -25,5 +26,7 @@ struct NpyArray {
 NpyArray read_npy(const std::filesystem::path& path);
 /// float32, version 1.0, C order. Throws Error{internal} where the disk refuses.
 void write_npy(const std::filesystem::path& path, const Tensor& tensor);
+/// The same into a stream, whose state tells whether it was written.
+void write_npy(std::ostream& out, const Tensor& tensor);
 
 }  // namespace ctclip

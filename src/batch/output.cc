@@ -75,9 +75,14 @@ void cannot_write(const fs::path& file) {
 
 void write_whole(const fs::path& output, const std::function<void(const fs::path&)>& write) {
   const fs::path part = output.string() + ".part";
-  write(part);
-  sync(part);
   std::error_code error;
+  try {
+    write(part);
+    sync(part);
+  } catch (...) {
+    fs::remove(part, error);
+    throw;
+  }
   fs::rename(part, output, error);
   if (error) cannot_write(output);
 }

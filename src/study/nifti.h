@@ -29,5 +29,7 @@ Assembly read_nifti(const InputFile& input, const Limits& limits, Watch& watch,
 /// NIfTI-1, float32, sform and qform from volume.to_patient (RAS); gzip where the name ends in .gz.
 /// pixdim is volume.spacing. Throws Error{internal} where the disk refuses.
 void write_nifti(const std::filesystem::path& path, const Volume& volume);
+/// The same into an open file, which it closes; gzip if `zipped`. `name` is what an error calls it.
+void write_nifti(int descriptor, const std::string& name, const Volume& volume, bool zipped);
 
 }  // namespace ctclip

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <zlib.h>
 
@@ -99,29 +100,33 @@ struct Close {
 };
 using GzipWriter = std::unique_ptr<std::remove_pointer_t<gzFile>, Close>;
 
-[[noreturn]] void cannot_write(const std::filesystem::path& path) {
-  throw Error(Code::internal, fmt::format("{} cannot be written.", path.string()));
+[[noreturn]] void cannot_write(const std::string& name) {
+  throw Error(Code::internal, fmt::format("{} cannot be written.", name));
 }
 
-void write_all(gzFile file, std::span<const std::byte> bytes, const std::filesystem::path& path) {
+void write_all(gzFile file, std::span<const std::byte> bytes, const std::string& name) {
   while (!bytes.empty()) {
     const auto chunk = static_cast<unsigned>(std::min<std::size_t>(bytes.size(), 1 << 24));
-    if (gzwrite(file, bytes.data(), chunk) != static_cast<int>(chunk)) cannot_write(path);
+    if (gzwrite(file, bytes.data(), chunk) != static_cast<int>(chunk)) cannot_write(name);
     bytes = bytes.subspan(chunk);
   }
 }
 
 }  // namespace
 
-void write_nifti(const std::filesystem::path& path, const Volume& volume) {
-  const auto header = make_header(volume);
+void write_nifti(int descriptor, const std::string& name, const Volume& volume, bool zipped) {
   // T: as it is, without a gzip header. Level 3: CT noise hardly shrinks any further.
-  const bool zipped = path.extension() == ".gz";
-  GzipWriter file(gzopen(path.c_str(), zipped ? "wb3" : "wbT"));
-  if (!file) cannot_write(path);
-  write_all(file.get(), header, path);
-  write_all(file.get(), std::as_bytes(volume.hu.values()), path);
-  if (gzclose(file.release()) != Z_OK) cannot_write(path);
+  GzipWriter file(descriptor < 0 ? nullptr : gzdopen(descriptor, zipped ? "wb3" : "wbT"));
+  if (!file) cannot_write(name);
+  const auto header = make_header(volume);
+  write_all(file.get(), header, name);
+  write_all(file.get(), std::as_bytes(volume.hu.values()), name);
+  if (gzclose(file.release()) != Z_OK) cannot_write(name);
+}
+
+void write_nifti(const std::filesystem::path& path, const Volume& volume) {
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  write_nifti(file, path.string(), volume, path.extension() == ".gz");
 }
 
 }  // namespace ctclip
