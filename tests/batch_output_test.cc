@@ -9,6 +9,7 @@
 #include "batch/output.h"
 #include "batch/progress.h"
 #include "batch_testing.h"
+#include "study/series.h"
 
 namespace ctclip {
 namespace {
@@ -46,13 +47,24 @@ TEST_F(Output, CsvHasTheColumnsAndAFailureHasNoNumbers) {
   const auto rows =
       records(written("r.csv", {a_row("a.zip", 0.1), a_failure("b.zip", "no_lungs")}));
   ASSERT_EQ(rows.size(), 3U);
-  EXPECT_THAT(rows[0], ElementsAre("path_to_study", "study_uid", "series_uid",
-                                   "probability_of_pathology", "pathology", "processing_status",
-                                   "time_of_processing", "most_dangerous_pathology_type", "error"));
+  EXPECT_THAT(rows[0],
+              ElementsAre("path_to_study", "study_uid", "series_uid", "probability_of_pathology",
+                          "pathology", "processing_status", "time_of_processing",
+                          "most_dangerous_pathology_type", "error", "error_code", "warnings"));
   EXPECT_THAT(rows[1], ElementsAre("studies/a.zip", "1.2.5", "", "0.1", "0", "Success", "1.5",
-                                   "Pneumonia", ""));
-  EXPECT_THAT(rows[2],
-              ElementsAre("studies/b.zip", "", "", "", "", "Failure", "", "", "It did not work."));
+                                   "Pneumonia", "", "", ""));
+  EXPECT_THAT(rows[2], ElementsAre("studies/b.zip", "", "", "", "", "Failure", "", "",
+                                   "It did not work.", "no_lungs", ""));
+}
+
+TEST_F(Output, WarningsAreACell) {
+  Row row = a_row("a.zip");
+  row.warnings = {"One slice was missing.", "=2 images dropped."};
+  const auto rows = records(written("r.csv", {row}));
+  EXPECT_EQ(rows.at(1).at(10), "One slice was missing. | =2 images dropped.");
+  const auto json = ordered_json::parse(written("r.jsonl", {row}));
+  EXPECT_THAT(json["warnings"].get<std::vector<std::string>>(), ::testing::Eq(row.warnings));
+  EXPECT_THAT(written("r.xlsx", {row}), StartsWith("PK"));
 }
 
 TEST_F(Output, CsvRunsNoFormula) {
@@ -75,7 +87,7 @@ TEST_F(Output, DetailsAreColumnsOfEveryNameThatSomeRowHas) {
   second.features = {{"ctclip_group_lungs_count_high", 3}};
   const auto rows = records(written("r.csv", {second, first, a_failure("c", "x")}, true));
   const auto more = [&](std::size_t row) {
-    return std::vector<std::string>(rows.at(row).begin() + 9, rows.at(row).end());
+    return std::vector<std::string>(rows.at(row).begin() + 11, rows.at(row).end());
   };
   EXPECT_THAT(more(0), ElementsAre("ctclip_Pneumonia", "supervised_covid", "ctclip_=x",
                                    "ctclip_group_lungs_count_high"));
@@ -94,6 +106,7 @@ TEST_F(Output, JsonLinesHaveNullsForWhatIsNotThere) {
   EXPECT_EQ(failed.size(), batch::kColumns.size());
   EXPECT_TRUE(failed["probability_of_pathology"].is_null() && failed["pathology"].is_null());
   EXPECT_EQ(failed["error"], "It did not work.");
+  EXPECT_EQ(failed["error_code"], "no_lungs");
 }
 
 TEST_F(Output, XlsxIsAZipAndNothingElseIsLeft) {
@@ -115,6 +128,11 @@ TEST(SummaryText, IsTheGuides) {
   const std::string text = batch::summary_text(summary, "results.xlsx");
   EXPECT_THAT(text, HasSubstr("\n=== Summary ===\nTotal: 5\nSuccess: 4\nFailed: 1\n"));
   EXPECT_THAT(text, HasSubstr("\nResults saved to: results.xlsx\n"));
+  EXPECT_THAT(text, Not(HasSubstr("With warnings")));
+  summary.warned = 2;
+  summary.unanswered = 3;
+  EXPECT_THAT(batch::summary_text(summary, "r.csv"),
+              HasSubstr("\nWith warnings: 2\nNot looked at: 3\nResults"));
 }
 
 TEST(Bands, BeginWhereTheGuideSays) {
@@ -180,6 +198,46 @@ TEST(MakeRow, TakesEveryFeatureOnce) {
   EXPECT_THAT(row.features,
               ElementsAre(Value("ctclip_top3_mean", 0.5), Value("diffusion_reconstruction_std", 2),
                           Value("ctclip_group_lungs_count_high", 1)));
+}
+
+ordered_json answer_about(const std::string& study_uid, const std::vector<std::string>& in_archive,
+                          const std::vector<std::string>& warnings) {
+  ordered_json series = ordered_json::array();
+  for (const std::string& uid : in_archive) series.push_back({{"study_uid", uid}});
+  return {{"study_uid", study_uid},
+          {"probability_of_pathology", 0.25},
+          {"pathology", 0},
+          {"processing_status", "Success"},
+          {"details", {{"study", {{"series", series}, {"warnings", warnings}}}}}};
+}
+
+TEST(MakeRow, KnowsTheOtherStudiesOfTheArchive) {
+  const std::string others = other_studies_warning({"1.1", "1.3"});
+  const Row row = batch::make_row(
+      answer_about("1.2", {"1.3", "1.2", "1.1", "1.3"}, {others, "A slice was missing."}));
+  EXPECT_THAT(row.other_studies, ElementsAre("1.1", "1.3"));
+  EXPECT_THAT(row.warnings, ElementsAre("A slice was missing."));
+  // What cannot be asked for stays a warning.
+  const Row odd = batch::make_row(
+      answer_about("1.2", {"1.2", "1&x=y", "1.3"}, {other_studies_warning({"1&x=y", "1.3"})}));
+  EXPECT_THAT(odd.other_studies, ElementsAre("1.3"));
+  EXPECT_THAT(odd.warnings, ElementsAre(HasSubstr("1 more study, which was not looked at: 1&x=y")));
+}
+
+TEST(MakeRow, BelievesNoAnswerAboutAnotherStudy) {
+  const Row row = batch::make_row(answer_about("1.2", {"1.2", "1.3"}, {}), "1.3");
+  EXPECT_EQ(row.error_code, "bad_answer");
+  EXPECT_EQ(row.study_uid, "1.3");
+  EXPECT_FALSE(row.success || row.probability_of_pathology);
+  EXPECT_TRUE(batch::make_row(answer_about("1.3", {"1.3"}, {}), "1.3").success);
+}
+
+TEST(MakeRow, AFailureKeepsItsWarnings) {
+  const Row row = batch::make_row({{"processing_status", "Failure"},
+                                   {"error_code", "no_lungs"},
+                                   {"error", "None."},
+                                   {"warnings", {"The bed was dropped.", 7}}});
+  EXPECT_THAT(row.warnings, ElementsAre("The bed was dropped."));
 }
 
 TEST(MakeRow, ALongTextIsCutBetweenCharacters) {

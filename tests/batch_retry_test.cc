@@ -33,7 +33,7 @@ using ::testing::HasSubstr;
 class Scripted : public batch::Backend {
  public:
   explicit Scripted(std::deque<Reply> replies) : replies_(std::move(replies)) {}
-  Reply ask(const std::filesystem::path&, const std::stop_token&) override {
+  Reply ask(const batch::Question&, const std::stop_token&) override {
     ++asked;
     Reply reply = replies_.front();
     if (replies_.size() > 1) replies_.pop_front();
@@ -89,7 +89,7 @@ TEST(AskPatiently, TellsHowLongItWillTryOn) {
   Scripted backend({again(), again(), answer()});
   FakeClock clock;
   std::vector<milliseconds> left;
-  batch::ask_patiently(backend, "x", 1, policy, clock.wait(), {},
+  batch::ask_patiently(backend, {"x", ""}, 1, policy, clock.wait(), {},
                        [&](const Reply&, milliseconds time) { left.push_back(time); });
   EXPECT_THAT(left, ElementsAre(seconds(7), seconds(6)));
 }
@@ -106,7 +106,7 @@ TEST(Waiting, SaysForWhatAndHowLong) {
 TEST(AskPatiently, TriesAgainUntilThereIsAnAnswer) {
   Scripted backend({again(seconds(3)), again(), answer()});
   FakeClock clock;
-  const Asked asked = batch::ask_patiently(backend, "x", 1, {}, clock.wait(), {});
+  const Asked asked = batch::ask_patiently(backend, {"x", ""}, 1, {}, clock.wait(), {});
   EXPECT_EQ(asked.reply.kind, Reply::Kind::answer);
   EXPECT_EQ(asked.tries, 3);
   ASSERT_EQ(clock.waits.size(), 2U);
@@ -120,7 +120,7 @@ TEST(AskPatiently, GivesUpWhenTheTriesAreUsedUp) {
   FakeClock clock;
   RetryPolicy policy;
   policy.retries = 4;
-  const Asked asked = batch::ask_patiently(backend, "x", 1, policy, clock.wait(), {});
+  const Asked asked = batch::ask_patiently(backend, {"x", ""}, 1, policy, clock.wait(), {});
   EXPECT_EQ(asked.reply.kind, Reply::Kind::again);
   EXPECT_EQ(asked.tries, 5);
   EXPECT_EQ(backend.asked, 5);
@@ -131,7 +131,7 @@ TEST(AskPatiently, AsksOnceWhereTryingAgainDoesNotHelp) {
   for (const auto kind : {Reply::Kind::answer, Reply::Kind::misdirected, Reply::Kind::abandoned}) {
     Scripted backend({{kind, {}, {}, {}, {}}});
     FakeClock clock;
-    EXPECT_EQ(batch::ask_patiently(backend, "x", 1, {}, clock.wait(), {}).tries, 1);
+    EXPECT_EQ(batch::ask_patiently(backend, {"x", ""}, 1, {}, clock.wait(), {}).tries, 1);
     EXPECT_EQ(backend.asked, 1);
   }
 }
@@ -139,7 +139,7 @@ TEST(AskPatiently, AsksOnceWhereTryingAgainDoesNotHelp) {
 TEST(AskPatiently, LeavesTheStudyOpenWhenToldToStopWhileItWaits) {
   Scripted backend({again()});
   const auto asked =
-      batch::ask_patiently(backend, "x", 1, {}, [](milliseconds) { return false; }, {});
+      batch::ask_patiently(backend, {"x", ""}, 1, {}, [](milliseconds) { return false; }, {});
   EXPECT_EQ(asked.reply.kind, Reply::Kind::abandoned);
 }
 
@@ -218,7 +218,7 @@ class Endless : public Analyser {
 TEST(InProcess, EndsAStudyThatTakesTooLong) {
   const auto backend =
       batch::make_in_process(std::make_shared<Endless>(), {milliseconds(20), {}, false});
-  const Reply reply = backend->ask("x", {});
+  const Reply reply = backend->ask({"x", ""}, {});
   EXPECT_EQ(reply.kind, Reply::Kind::answer);
   EXPECT_EQ(reply.answer["error_code"], "timeout");
   EXPECT_THAT(reply.answer["error"].get<std::string>(), HasSubstr("0.02 s"));
@@ -232,7 +232,7 @@ TEST(InProcess, AbandonsAStudyWhenToldTo) {
     std::this_thread::sleep_for(milliseconds(20));
     stop.request_stop();
   });
-  EXPECT_EQ(backend->ask("x", stop.get_token()).kind, Reply::Kind::abandoned);
+  EXPECT_EQ(backend->ask({"x", ""}, stop.get_token()).kind, Reply::Kind::abandoned);
 }
 
 class Running : public ::testing::Test {

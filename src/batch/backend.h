@@ -28,13 +28,19 @@ struct Reply {
   std::optional<std::chrono::seconds> retry_after;  ///< what the service asked for
 };
 
+/// What is to be answered.
+struct Question {
+  std::filesystem::path file;  ///< a ZIP or NIfTI file
+  std::string study_uid;       ///< of several studies in it the one to answer; empty for any
+};
+
 /// Who answers studies: a service, or this process. One for each thread.
 class Backend {
  public:
   virtual ~Backend() = default;
-  /// `study`: a ZIP or NIfTI file. Never throws for anything that is wrong with the study or the
-  /// service. Comes back soon, `abandoned`, once a stop is requested.
-  virtual Reply ask(const std::filesystem::path& study, const std::stop_token& stop) = 0;
+  /// Never throws for anything that is wrong with the study or the service. Comes back soon,
+  /// `abandoned`, once a stop is requested.
+  virtual Reply ask(const Question& question, const std::stop_token& stop) = 0;
 };
 using MakeBackend = std::function<std::unique_ptr<Backend>()>;
 

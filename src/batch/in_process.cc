@@ -31,9 +31,10 @@ class InProcess : public Backend {
   InProcess(std::shared_ptr<const Analyser> analyser, const InProcessOptions& options)
       : analyser_(std::move(analyser)), options_(options) {}
 
-  Reply ask(const std::filesystem::path& study, const std::stop_token& stop) override {
+  Reply ask(const Question& question, const std::stop_token& stop) override {
     AnalysisRequest request;
-    request.input = study;
+    request.input = question.file;
+    request.study.study_uid = question.study_uid;
     request.study.any_anatomy = options_.any_anatomy;
     request.threshold = options_.threshold;
     request.details = true;

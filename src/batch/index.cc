@@ -16,8 +16,13 @@ constexpr const char* kTables = R"sql(
                       modified INTEGER, files INTEGER);
   CREATE TABLE queue (number INTEGER PRIMARY KEY, study TEXT, path TEXT, text TEXT, uid TEXT,
                       alone INTEGER, size INTEGER, modified INTEGER, files INTEGER,
-                      done INTEGER DEFAULT 0);
+                      state INTEGER DEFAULT 0, place INTEGER, asked TEXT DEFAULT '');
   BEGIN)sql";
+
+/// Of an entry of the queue. The entry of a path asks for nothing in particular; once several
+/// studies are known to be there, it asks for one, and entries with its number as their place ask
+/// for the others.
+enum State : int { kOpen = 0, kDone = 1, kGiven = 2 };
 
 constexpr const char* kIndices = R"sql(
   COMMIT;
@@ -131,7 +136,10 @@ void Index::group(const Shard& shard) {
   database_.exec(
       "INSERT INTO queue (study, path, text, uid, alone, size, modified, files) "
       "SELECT study, path, text, uid, alone, size, modified, files FROM found ORDER BY text, path");
+  database_.exec("UPDATE queue SET place = number");
   database_.exec("CREATE INDEX queue_by_text ON queue (text)");
+  database_.exec("CREATE UNIQUE INDEX queue_by_place ON queue (place, asked)");
+  database_.exec("CREATE INDEX queue_open ON queue (number) WHERE state = 0");
   database_.exec("COMMIT");
 }
 
@@ -142,33 +150,87 @@ int64_t Index::count(const char* sql) const {
 }
 
 int64_t Index::studies() const { return count("SELECT count(*) FROM queue"); }
-int64_t Index::done() const { return count("SELECT count(*) FROM queue WHERE done = 1"); }
+int64_t Index::done() const { return count("SELECT count(*) FROM queue WHERE state = 1"); }
 
-void Index::set_done(const std::string& text, const Fingerprint& fingerprint, bool done) {
-  SQLite::Statement update(database_,
-                           "UPDATE queue SET done = ? WHERE text = ? AND size = ? AND "
-                           "modified = ? AND files = ?");
-  update.bind(1, done ? 1 : 0);
-  update.bind(2, text);
-  update.bind(3, fingerprint.size);
-  update.bind(4, fingerprint.modified);
-  update.bind(5, fingerprint.files);
+std::optional<int64_t> Index::place_of(const std::string& text,
+                                       const Fingerprint& fingerprint) const {
+  SQLite::Statement query(database_,
+                          "SELECT number FROM queue WHERE text = ? AND size = ? AND "
+                          "modified = ? AND files = ? AND number = place");
+  query.bind(1, text);
+  query.bind(2, fingerprint.size);
+  query.bind(3, fingerprint.modified);
+  query.bind(4, fingerprint.files);
+  if (!query.executeStep()) return std::nullopt;
+  return query.getColumn(0).getInt64();
+}
+
+bool Index::is_split(int64_t place) const {
+  SQLite::Statement query(database_, "SELECT 1 FROM queue WHERE number = ? AND asked <> ''");
+  query.bind(1, place);
+  return query.executeStep();
+}
+
+void Index::split(int64_t place, const std::vector<std::string>& studies) {
+  SQLite::Statement own(database_,
+                        "UPDATE queue SET asked = ?1, uid = ?1, state = 0 WHERE number = ?2 AND "
+                        "asked = ''");
+  own.bind(1, studies.front());
+  own.bind(2, place);
+  own.exec();
+  SQLite::Statement insert(
+      database_,
+      "INSERT OR IGNORE INTO queue (study, path, text, uid, alone, size, modified, files, place, "
+      "asked) SELECT study, path, text, ?1, alone, size, modified, files, number, ?1 FROM queue "
+      "WHERE number = ?2");
+  for (const std::string& study : studies) {
+    insert.reset();
+    insert.bind(1, study);
+    insert.bind(2, place);
+    insert.exec();
+  }
+}
+
+void Index::split(const Study& study, const std::vector<std::string>& studies) {
+  if (const auto place = place_of(as_text(study.path), study.fingerprint)) split(*place, studies);
+}
+
+void Index::set_done(const std::string& text, const Fingerprint& fingerprint,
+                     const std::string& study_uid, const std::vector<std::string>& others,
+                     bool done) {
+  const auto place = place_of(text, fingerprint);
+  if (!place) return;
+  const bool single = study_uid.empty() || (others.empty() && !is_split(*place));
+  if (!single) {
+    std::vector<std::string> studies = others;
+    studies.insert(studies.begin(), study_uid);
+    split(*place, studies);
+  }
+  SQLite::Statement update(database_, "UPDATE queue SET state = ? WHERE place = ? AND asked = ?");
+  update.bind(1, done ? kDone : kOpen);
+  update.bind(2, *place);
+  update.bind(3, single ? "" : study_uid);
   update.exec();
 }
 
 std::optional<Study> Index::next() {
   SQLite::Statement query(database_,
-                          "SELECT number, path, uid, alone, size, modified, files FROM queue "
-                          "WHERE number > ? AND done = 0 ORDER BY number LIMIT 1");
-  query.bind(1, last_);
+                          "SELECT number, path, uid, alone, size, modified, files, asked FROM "
+                          "queue WHERE state = 0 ORDER BY number LIMIT 1");
   if (!query.executeStep()) return std::nullopt;
   Study study;
-  study.number = last_ = query.getColumn(0).getInt64();
+  study.number = query.getColumn(0).getInt64();
   study.path = query.getColumn(1).getString();
   study.study_uid = query.getColumn(2).getString();
   study.alone = query.getColumn(3).getInt() != 0;
   study.fingerprint = {query.getColumn(4).getInt64(), query.getColumn(5).getInt64(),
                        query.getColumn(6).getInt64()};
+  study.asked_for = query.getColumn(7).getString();
+  query.reset();
+  SQLite::Statement given(database_, "UPDATE queue SET state = ? WHERE number = ?");
+  given.bind(1, kGiven);
+  given.bind(2, study.number);
+  given.exec();
   return study;
 }
 

@@ -24,13 +24,17 @@ struct Fingerprint {
 struct Study {
   int64_t number = 0;     ///< in the order of the paths, from 1
   std::string path;       ///< relative to the input: of its file, or of the folder that it fills
-  std::string study_uid;  ///< where loose DICOM files say it
+  std::string study_uid;  ///< where loose DICOM files say it, or `asked_for`
+  std::string asked_for;  ///< of several studies at the path the one to be answered; empty for any
   bool alone = false;     ///< one file that is sent as it is; else DICOM files
   Fingerprint fingerprint;
 };
 
 /// The studies of an input, however many: kept in a private database on disk that goes away with
 /// the object, so that memory does not grow with them. For one thread at a time.
+///
+/// How many studies an archive holds is known once it has been asked about: it is one study until
+/// then, and as many as it holds when `split` or `set_done` has said so.
 class Index {
  public:
   Index();
@@ -44,12 +48,17 @@ class Index {
   void group(const Shard& shard);
 
   int64_t studies() const;
-  /// Takes a study out of what `next` gives, or back in. `text`: its path as in a journal. A study
-  /// of another fingerprint, and one that is not there, is left alone.
-  void set_done(const std::string& text, const Fingerprint& fingerprint, bool done);
+  /// Takes a study out of what `next` gives, or back in. `text`: its path as in a journal;
+  /// `others`: what is at the path besides `study_uid`, which `next` will give. A study of another
+  /// fingerprint, and one that is not there, is left alone.
+  void set_done(const std::string& text, const Fingerprint& fingerprint,
+                const std::string& study_uid, const std::vector<std::string>& others, bool done);
+  /// The studies at a path, one at least, none of which is answered.
+  void split(const Study& study, const std::vector<std::string>& studies);
   int64_t done() const;
 
-  /// The next study to be answered, in the order of the paths.
+  /// The next study to be answered, each once: in the order of the paths, and after them the other
+  /// studies of archives that turned out to hold several.
   std::optional<Study> next();
   /// A study's files, relative to the input, sorted.
   std::vector<std::string> files(const Study& study) const;
@@ -59,10 +68,12 @@ class Index {
   std::string folder_of(const std::string& group, const std::string& first,
                         const std::string& last) const;
   void fill_queue(const Shard& shard);
+  std::optional<int64_t> place_of(const std::string& text, const Fingerprint& fingerprint) const;
+  bool is_split(int64_t place) const;
+  void split(int64_t place, const std::vector<std::string>& studies);
   int64_t count(const char* sql) const;
 
   SQLite::Database database_;
-  int64_t last_ = 0;
 };
 
 }  // namespace ctclip::batch

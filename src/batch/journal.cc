@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;  // 1 had no rows of single studies of an archive
 
 std::string reason(int error) { return std::generic_category().message(error); }
 

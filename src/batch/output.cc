@@ -34,7 +34,9 @@ std::string csv_row(const Row& row) {
       row.success ? "Success" : "Failure",
       number(row.time_of_processing),
       guarded_csv_field(row.most_dangerous_pathology_type),
-      guarded_csv_field(row.error)};
+      guarded_csv_field(row.error),
+      guarded_csv_field(row.error_code),
+      guarded_csv_field(warnings_cell(row))};
   return fmt::format("{}", fmt::join(fields, ","));
 }
 
@@ -67,6 +69,10 @@ void sync(const fs::path& file) {
 }
 
 }  // namespace
+
+std::string warnings_cell(const Row& row) {
+  return fmt::format("{}", fmt::join(row.warnings, " | "));
+}
 
 void cannot_write(const fs::path& file) {
   throw Error(Code::internal,
@@ -134,7 +140,9 @@ void write_jsonl(const fs::path& file, const Table& table, const Summary& /*summ
         {"processing_status", row.success ? "Success" : "Failure"},
         {"time_of_processing", or_null(row.time_of_processing)},
         {"most_dangerous_pathology_type", or_null(row.most_dangerous_pathology_type)},
-        {"error", or_null(row.error)}};
+        {"error", or_null(row.error)},
+        {"error_code", or_null(row.error_code)},
+        {"warnings", row.warnings}};
     if (details) {
       for (const auto& [name, value] : row.probabilities) json[name] = value;
       for (const auto& [name, value] : row.features) json[name] = value;

@@ -10,11 +10,20 @@
 
 namespace ctclip::batch {
 
-/// The columns of a result, as the deployed client writes them.
-inline constexpr std::array<std::string_view, 9> kColumns = {
-    "path_to_study", "study_uid",         "series_uid",         "probability_of_pathology",
-    "pathology",     "processing_status", "time_of_processing", "most_dangerous_pathology_type",
-    "error"};
+/// The columns of a result: those that the deployed client writes, in its order, then ours.
+inline constexpr std::array<std::string_view, 11> kColumns = {"path_to_study",
+                                                              "study_uid",
+                                                              "series_uid",
+                                                              "probability_of_pathology",
+                                                              "pathology",
+                                                              "processing_status",
+                                                              "time_of_processing",
+                                                              "most_dangerous_pathology_type",
+                                                              "error",
+                                                              "error_code",
+                                                              "warnings"};
+/// A cell of the column `warnings`: sentences, " | " between them.
+std::string warnings_cell(const Row& row);
 
 enum class OutputFormat { xlsx, csv, jsonl };
 /// By the name's ending. Throws Error{usage} for another.

@@ -84,8 +84,9 @@ void Progress::waiting(const std::string& what, std::optional<std::chrono::milli
   log().warn("{}", waiting_text(what, now - *waiting_since_, left));
 }
 
-void Progress::answered(int64_t number, const Row& row) {
+void Progress::answered(int64_t number, const Row& row, int64_t total) {
   const std::lock_guard lock(mutex_);
+  standing_.total = total;
   ++(row.success ? standing_.success : standing_.failed);
   const auto now = std::chrono::steady_clock::now();
   standing_.seconds = std::chrono::duration<double>(now - began_).count();
@@ -94,7 +95,8 @@ void Progress::answered(int64_t number, const Row& row) {
   if (!terminal_.shows_progress()) {
     const std::string tries = row.tries > 1 ? fmt::format(" after {} tries", row.tries) : "";
     const std::string what = row.success ? "Success" : fmt::format("Failure, {}", row.error_code);
-    log().info("study {} of {}: {}{}", number, standing_.total, what, tries);
+    const std::string warned = row.warnings.empty() ? "" : ", with warnings";
+    log().info("study {} of {}: {}{}{}", number, standing_.total, what, tries, warned);
     return;
   }
   constexpr std::chrono::milliseconds kShortest{100};  // a terminal need not draw more often

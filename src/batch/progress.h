@@ -35,7 +35,8 @@ class Progress {
   void looking(int64_t files);
   void found(int64_t studies, int64_t passed_over);
   void begin(int64_t total, int64_t done);
-  void answered(int64_t number, const Row& row);
+  /// `total`: of studies, as far as is known now.
+  void answered(int64_t number, const Row& row, int64_t total);
   /// Nothing is answered for now: `what` is the service and the reason, `left` how long it will be
   /// tried again. A line of the log at once, then one a minute until something is answered.
   void waiting(const std::string& what, std::optional<std::chrono::milliseconds> left);

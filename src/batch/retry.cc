@@ -24,13 +24,13 @@ std::chrono::milliseconds patience_left(int tries, const RetryPolicy& policy) {
   return left;
 }
 
-Asked ask_patiently(Backend& backend, const std::filesystem::path& study, int64_t number,
+Asked ask_patiently(Backend& backend, const Question& question, int64_t number,
                     const RetryPolicy& policy, const Wait& wait, const std::stop_token& stop,
                     const Told& told) {
   std::minstd_rand random(static_cast<uint32_t>(number));
   std::uniform_real_distribution<double> chance(0, 1);
   for (Asked asked;;) {
-    asked.reply = backend.ask(study, stop);
+    asked.reply = backend.ask(question, stop);
     ++asked.tries;
     const bool passing =
         asked.reply.kind == Reply::Kind::again || asked.reply.kind == Reply::Kind::unreachable;

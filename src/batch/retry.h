@@ -39,7 +39,7 @@ struct Asked {
 
 /// Asks until there is an answer, trying again does not help, or the tries are used up. `number`
 /// is the study's: the waits depend on it and nothing else.
-Asked ask_patiently(Backend& backend, const std::filesystem::path& study, int64_t number,
+Asked ask_patiently(Backend& backend, const Question& question, int64_t number,
                     const RetryPolicy& policy, const Wait& wait, const std::stop_token& stop,
                     const Told& told = {});
 

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
 #include "base/error.h"
+#include "study/series.h"
 
 namespace ctclip::batch {
 namespace {
@@ -14,14 +16,31 @@ using nlohmann::ordered_json;
 
 constexpr std::size_t kLongestText = 2000;  // of what a service says; ours says a sentence
 
-std::string text_in(const ordered_json& json, const char* name) {
-  const auto found = json.find(name);
-  if (found == json.end() || !found->is_string()) return {};
-  std::string text = found->get<std::string>();
+constexpr std::size_t kMostWarnings = 100, kLongestUid = 64;
+
+std::string shortened(std::string text) {
   if (text.size() <= kLongestText) return text;
   std::size_t end = kLongestText;  // not within a character
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
   return text.substr(0, end);
+}
+
+std::string text_in(const ordered_json& json, const char* name) {
+  const auto found = json.find(name);
+  if (found == json.end() || !found->is_string()) return {};
+  return shortened(found->get<std::string>());
+}
+
+/// Of an array, the elements that are texts.
+std::vector<std::string> texts_in(const ordered_json& json, const char* name, std::size_t most) {
+  std::vector<std::string> texts;
+  const auto found = json.find(name);
+  if (found == json.end() || !found->is_array()) return texts;
+  for (const ordered_json& element : *found) {
+    if (texts.size() == most) break;
+    if (element.is_string()) texts.push_back(shortened(element.get<std::string>()));
+  }
+  return texts;
 }
 
 std::optional<double> number_in(const ordered_json& json, const char* name) {
@@ -87,8 +106,30 @@ std::vector<std::pair<std::string, double>> values_in(const ordered_json& object
   return values;
 }
 
+bool is_uid(const std::string& text) {
+  const auto may_stand = [](char c) { return c == '.' || (c >= '0' && c <= '9'); };
+  return !text.empty() && text.size() <= kLongestUid && std::ranges::all_of(text, may_stand);
+}
+
+/// Warnings, and what else is in the archive. What cannot be asked for by its UID stays a warning.
+void add_study(const ordered_json& study, Row& row) {
+  row.warnings = texts_in(study, "warnings", kMostWarnings);
+  std::vector<std::string> of_series;
+  if (const auto series = study.find("series"); series != study.end() && series->is_array()) {
+    for (const ordered_json& one : *series) of_series.push_back(text_in(one, "study_uid"));
+  }
+  row.other_studies = other_studies(of_series, row.study_uid);
+  const auto erased = std::erase(row.warnings, other_studies_warning(row.other_studies));
+  const auto nameless =
+      std::stable_partition(row.other_studies.begin(), row.other_studies.end(), is_uid);
+  const std::string rest = other_studies_warning({nameless, row.other_studies.end()});
+  if (erased > 0 && !rest.empty()) row.warnings.push_back(rest);
+  row.other_studies.erase(nameless, row.other_studies.end());
+}
+
 void add_details(const ordered_json& details, Row& row) {
   if (!details.is_object()) return;
+  if (const auto study = details.find("study"); study != details.end()) add_study(*study, row);
   add_probabilities(details, row);
   add_aggregates(details, row);
   if (const auto bundle = details.find("bundle"); bundle != details.end() && bundle->is_object()) {
@@ -115,12 +156,16 @@ bool is_whole(const Row& row) {
 
 }  // namespace
 
-Row make_row(const ordered_json& answer) {
+Row make_row(const ordered_json& answer, const std::string& asked_for) {
   Row row;
   row.study_uid = text_in(answer, "study_uid");
+  const bool misses = !asked_for.empty() && row.study_uid != asked_for;
+  if (misses) row.study_uid = asked_for;
   row.series_uid = text_in(answer, "series_uid");
   row.time_of_processing = number_in(answer, "time_of_processing");
   row.bundle = text_in(answer, "bundle");
+  row.warnings = texts_in(answer, "warnings", kMostWarnings);
+  if (answer.contains("details")) add_details(answer["details"], row);
   if (text_in(answer, "processing_status") != "Success") {
     const std::string reason = text_in(answer, "error"), code = text_in(answer, "error_code");
     fail(row, code.empty() ? "failed" : code, reason.empty() ? "No reason was given." : reason);
@@ -130,8 +175,9 @@ Row make_row(const ordered_json& answer) {
   row.probability_of_pathology = number_in(answer, "probability_of_pathology");
   row.pathology = verdict_in(answer);
   row.most_dangerous_pathology_type = text_in(answer, "most_dangerous_pathology_type");
-  if (answer.contains("details")) add_details(answer["details"], row);
-  if (!is_whole(row)) fail(row, "bad_answer", "The answer says Success but has no result in it.");
+  if (misses) fail(row, "bad_answer", "The answer is about another study than was asked for.");
+  if (row.success && !is_whole(row))
+    fail(row, "bad_answer", "The answer says Success but has no result in it.");
   return row;
 }
 
@@ -154,7 +200,9 @@ ordered_json to_json(const Row& row) {
             {"processing_status", row.success ? "Success" : "Failure"},
             {"time_of_processing", or_null(row.time_of_processing)},
             {"most_dangerous_pathology_type", row.most_dangerous_pathology_type},
-            {"error", row.error}}},
+            {"error", row.error},
+            {"warnings", row.warnings}}},
+          {"other_studies", row.other_studies},
           {"probabilities", object_of(row.probabilities)},
           {"features", object_of(row.features)}};
 }
@@ -178,6 +226,8 @@ Row row_of(const ordered_json& json) {
     row.time_of_processing = number_in(columns, "time_of_processing");
     row.most_dangerous_pathology_type = columns.at("most_dangerous_pathology_type");
     row.error = columns.at("error");
+    columns.at("warnings").get_to(row.warnings);
+    json.at("other_studies").get_to(row.other_studies);
     row.probabilities = values_in(json.at("probabilities"));
     row.features = values_in(json.at("features"));
     return row;

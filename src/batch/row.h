@@ -12,9 +12,10 @@
 namespace ctclip::batch {
 
 /// What became of one study: a line of the journal, a row of the result. A study that failed has
-/// its reason and no numbers.
+/// its reason and no numbers. Its path and `study_uid` are its identity; a row without `study_uid`
+/// is about all that is at its path.
 struct Row {
-  std::string path;  ///< as_text of the study's, relative to the input: its identity
+  std::string path;  ///< as_text of the study's file or folder, relative to the input
   Fingerprint fingerprint;
   int64_t tries = 1;
   std::string models;      ///< SHA-256 of the bundle that answered; empty where it does not tell
@@ -28,6 +29,10 @@ struct Row {
   bool success = false;
   std::optional<double> time_of_processing;  ///< seconds
   std::string most_dangerous_pathology_type, error;
+  std::vector<std::string> warnings;
+
+  /// StudyInstanceUIDs of the other studies that are at the path, each to be asked for.
+  std::vector<std::string> other_studies;
 
   /// By feature name: of every pathology by either model, and the aggregates that are
   /// probabilities; in the order of the answer.
@@ -41,7 +46,9 @@ nlohmann::ordered_json to_json(const Row& row);
 Row row_of(const nlohmann::ordered_json& json);
 
 /// The row of an answer of /predict?details=true or of `Analyser`. An answer that says Success but
-/// lacks a field, or has a probability outside [0, 1], is a failure ("bad_answer").
-Row make_row(const nlohmann::ordered_json& answer);
+/// lacks a field, has a probability outside [0, 1], or is about another study than `asked_for` (if
+/// one was) is a failure ("bad_answer"). That other studies were not looked at is no warning of the
+/// row if `other_studies` has them: the table says so if they stay without a row.
+Row make_row(const nlohmann::ordered_json& answer, const std::string& asked_for = {});
 
 }  // namespace ctclip::batch

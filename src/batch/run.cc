@@ -51,7 +51,8 @@ struct Before {
 
   void operator()(const Row& row) {
     if (!row.models.empty()) models = row.models;
-    index.set_done(row.path, row.fingerprint, row.success || !retry_failed);
+    index.set_done(row.path, row.fingerprint, row.study_uid, row.other_studies,
+                   row.success || !retry_failed);
   }
 };
 
@@ -69,14 +70,13 @@ class Run {
     Journal journal(journal_of(options_.output), header_of(options_), std::ref(before));
     journal_ = &journal;
     models_ = before.models;
-    const int64_t studies = index_.studies(), done = index_.done();
-    answered_ = done;
-    progress_.begin(studies, done);
-    if (done < studies) answer_all(open_backend);
+    progress_.begin(index_.studies(), index_.done());
+    if (index_.done() < index_.studies()) answer_all(open_backend);
     progress_.end();
     if (error_) std::rethrow_exception(error_);
-    if (answered_ == studies) journal.finish();
-    return {studies, answered_, stopped_};
+    Ran ran{index_.studies(), index_.done(), stopped_};
+    if (ran.complete()) journal.finish();
+    return ran;
   }
 
  private:
@@ -123,7 +123,7 @@ class Run {
     return index_.next();
   }
 
-  /// Nothing where the study has to wait for another run.
+  /// Nothing if the study has to wait for another run, or turned out to be several.
   std::optional<Row> answer(const Study& study, Backend& backend) {
     const Asked asked = ask(study, backend);
     const Reply& reply = asked.reply;
@@ -141,12 +141,20 @@ class Run {
         break;
     }
     const bool answered = reply.kind == Reply::Kind::answer;
-    Row row = make_row(answered ? reply.answer : failure(reply.error_code, reply.error));
+    Row row =
+        make_row(answered ? reply.answer : failure(reply.error_code, reply.error), study.asked_for);
+    if (row.study_uid.empty()) row.study_uid = study.study_uid;
+    std::erase(row.other_studies, row.study_uid);
+    if (row.study_uid.empty() && !row.other_studies.empty()) {
+      // None of them was taken: each has to say why by itself.
+      const std::lock_guard lock(mutex_);
+      index_.split(study, row.other_studies);
+      return std::nullopt;
+    }
     row.path = as_text(study.path);
     row.fingerprint = study.fingerprint;
     row.tries = asked.tries;
     row.path_to_study = as_text((options_.input / study.path).lexically_normal().string());
-    if (row.study_uid.empty()) row.study_uid = study.study_uid;
     return row;
   }
 
@@ -156,7 +164,8 @@ class Run {
       if (reply.kind == Reply::Kind::unreachable) progress_.waiting(reply.error, left);
     };
     const auto ask_with = [&](const fs::path& file) {
-      return ask_patiently(backend, file, study.number, options_.retry, wait, stops_.abandon, told);
+      return ask_patiently(backend, {file, study.asked_for}, study.number, options_.retry, wait,
+                           stops_.abandon, told);
     };
     if (study.alone) return ask_with(options_.input / study.path);
     try {
@@ -196,11 +205,13 @@ class Run {
       require_same_models(row);
     }
     journal_->append(row);
+    int64_t total = 0;
     {
       const std::lock_guard lock(mutex_);
-      ++answered_;
+      index_.set_done(row.path, row.fingerprint, row.study_uid, row.other_studies, true);
+      total = index_.studies();
     }
-    progress_.answered(study.number, row);
+    progress_.answered(study.number, row, total);
   }
 
   void require_same_models(const Row& row) {
@@ -237,7 +248,6 @@ class Run {
   std::stop_source halt_;  ///< no other study is begun
   std::mutex mutex_;       ///< for what follows, and the index
   std::string models_, stopped_;
-  int64_t answered_ = 0;
   std::exception_ptr error_;
 
   std::mutex waiting_;

@@ -109,17 +109,18 @@ class Service : public Backend {
     if (!curl_) throw Error(Code::internal, "libcurl cannot be set up");
   }
 
-  Reply ask(const std::filesystem::path& study, const std::stop_token& stop) override {
+  Reply ask(const Question& question, const std::stop_token& stop) override {
     std::string body;
     CURL* curl = curl_.get();
     curl_easy_reset(curl);  // keeps the connection
     const std::unique_ptr<curl_mime, FreeForm> form(curl_mime_init(curl));
     curl_mimepart* part = curl_mime_addpart(form.get());
     curl_mime_name(part, "file");
-    if (curl_mime_filedata(part, study.c_str()) != CURLE_OK) {
+    if (curl_mime_filedata(part, question.file.c_str()) != CURLE_OK) {
       return {Reply::Kind::answer, failure("unreadable", "The file cannot be read."), {}, {}, {}};
     }
     curl_mime_filename(part, "study");  // the real one may hold a patient's name
+    if (!question.study_uid.empty()) add_field(form.get(), "study_uid", question.study_uid);
     Attempt attempt{*this, stop};
     set_options(form.get(), body, attempt);
     const CURLcode result = curl_easy_perform(curl);
@@ -127,6 +128,13 @@ class Service : public Backend {
   }
 
  private:
+  /// In the form rather than the address, which proxies log.
+  static void add_field(curl_mime* form, const char* name, const std::string& value) {
+    curl_mimepart* part = curl_mime_addpart(form);
+    curl_mime_name(part, name);
+    curl_mime_data(part, value.c_str(), value.size());
+  }
+
   /// What curl's progress is watched for, about once a second at least.
   struct Attempt {
     const Service& service;
@@ -235,18 +243,25 @@ class Service : public Backend {
 };
 
 /// What nests deeper, or has more keys, is no answer of ours: copying the one recurses, and an
-/// object that keeps its order looks through all its keys for each new one.
+/// object that keeps its order looks through all its keys for each new one. An archive of many
+/// studies has an object of a few keys for each series.
 ordered_json parse_answer(std::string_view body) {
   constexpr int kDeepest = 32;
-  constexpr int64_t kMostKeys = 10'000;
+  constexpr int64_t kMostKeys = 500'000, kMostInObject = 2'000;
+  std::array<int64_t, kDeepest + 2> keys_at = {};  // of the object that is open at a depth
   int64_t keys = 0;
   bool sane = true;
   ordered_json answer = ordered_json::parse(
       body,
       [&](int depth, ordered_json::parse_event_t event, const ordered_json&) {
-        keys += event == ordered_json::parse_event_t::key;
-        sane = sane && depth <= kDeepest && keys <= kMostKeys;
-        return sane;  // what is not kept costs nothing
+        sane = sane && depth <= kDeepest;
+        if (!sane) return false;  // what is not kept costs nothing
+        const auto level = static_cast<std::size_t>(depth);
+        if (event == ordered_json::parse_event_t::object_start) keys_at.at(level + 1) = 0;
+        if (event == ordered_json::parse_event_t::key) {
+          sane = ++keys_at.at(level) <= kMostInObject && ++keys <= kMostKeys;
+        }
+        return sane;
       },
       false);
   return sane ? answer : ordered_json(ordered_json::value_t::discarded);

@@ -29,10 +29,12 @@ int band_of(double probability) {
 
 Summary summarise(const Table& table) {
   Summary summary;
+  summary.unanswered = table.unanswered();
   std::unordered_set<std::string> known;
   table.for_each([&](const Row& row) {
     ++summary.total;
     ++(row.success ? summary.success : summary.failed);
+    summary.warned += row.warnings.empty() ? 0 : 1;
     if (!row.bundle.empty()) summary.bundles.insert(row.bundle);
     if (!row.success) {
       ++summary.failures[row.error_code];
@@ -53,6 +55,11 @@ std::string summary_text(const Summary& summary, const std::string& output) {
   std::string text = fmt::format("\n=== Summary ===\nTotal: {}\nSuccess: {}\nFailed: {}\n",
                                  summary.total, summary.success, summary.failed);
   for (const auto& [code, count] : summary.failures) text += fmt::format("  {}: {}\n", code, count);
+  const auto add = [&](std::string_view what, int64_t count) {
+    if (count > 0) text += fmt::format("{}: {}\n", what, count);
+  };
+  add("With warnings", summary.warned);
+  add("Not looked at", summary.unanswered);
   for (const std::string& bundle : summary.bundles) text += fmt::format("Models: {}\n", bundle);
   return text + fmt::format("Results saved to: {}\n", output);
 }

@@ -21,6 +21,8 @@ int band_of(double probability);
 /// What is to be said of all rows together.
 struct Summary {
   int64_t total = 0, success = 0, failed = 0, pathology = 0;
+  int64_t warned = 0;      ///< rows with warnings
+  int64_t unanswered = 0;  ///< studies that are known to be in an archive and have no row
   std::array<int64_t, 4> bands = {};
   std::map<std::string, int64_t> failures;  ///< by error_code
   std::set<std::string> bundles;            ///< that are not clinical
@@ -30,7 +32,8 @@ struct Summary {
 };
 Summary summarise(const Table& table);
 
-/// Total, Success, Failed and where the result is, as the guide shows it.
+/// Total, Success, Failed and where the result is, as the guide shows it; what else there is to say
+/// between them.
 std::string summary_text(const Summary& summary, const std::string& output);
 
 }  // namespace ctclip::batch

@@ -106,6 +106,8 @@ void write_summary_sheet(const Workbook& book, const Summary& summary) {
   lines.put("Failed", summary.failed);
   lines.put("Pathology", summary.pathology);
   lines.put("No significant pathology", summary.success - summary.pathology);
+  if (summary.warned > 0) lines.put("With warnings", summary.warned);
+  if (summary.unanswered > 0) lines.put("Not looked at", summary.unanswered, book.bold);
   lines.skip();
   const lxw_row_t bands = lines.row() + 1;
   put_bands(book, summary, lines);

@@ -14,7 +14,8 @@
 namespace ctclip::batch {
 namespace {
 
-constexpr std::array<double, kColumns.size()> kWidths = {36, 30, 30, 25, 11, 18, 19, 30, 56};
+constexpr std::array<double, kColumns.size()> kWidths = {36, 30, 30, 25, 11, 18,
+                                                         19, 30, 56, 22, 56};
 
 /// The first sheet, row after row.
 class ResultSheet {
@@ -37,6 +38,8 @@ class ResultSheet {
     put_number(6, row.time_of_processing, book_.seconds);
     put_text(sheet_, at_, 7, row.most_dangerous_pathology_type, book_.text);
     put_text(sheet_, at_, 8, row.error, told);
+    put_text(sheet_, at_, 9, row.error_code, told);
+    put_text(sheet_, at_, 10, warnings_cell(row), book_.text);
     if (details_) write_details(row);
     ++at_;
   }
@@ -51,8 +54,9 @@ class ResultSheet {
       return std::max(1.0, std::ceil(characters / (kPerUnit * kWidths.at(column))));
     };
     constexpr double kLine = 15, kTallest = 400;  // a sheet allows 409
-    const double most = std::max({lines(row.path_to_study, 0), lines(row.study_uid, 1),
-                                  lines(row.series_uid, 2), lines(row.error, 8)});
+    const double most =
+        std::max({lines(row.path_to_study, 0), lines(row.study_uid, 1), lines(row.series_uid, 2),
+                  lines(row.error, 8), lines(warnings_cell(row), 10)});
     return std::min(kTallest, kLine * most);
   }
 

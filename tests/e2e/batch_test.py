@@ -22,7 +22,8 @@ from service import GOLDEN, ROOT, Service, free_port
 
 MODELS = ROOT / "tests" / "data" / "tiny"
 COLUMNS = ["path_to_study", "study_uid", "series_uid", "probability_of_pathology", "pathology",
-           "processing_status", "time_of_processing", "most_dangerous_pathology_type", "error"]
+           "processing_status", "time_of_processing", "most_dangerous_pathology_type", "error",
+           "error_code", "warnings"]
 NUMBERS = ["probability_of_pathology", "pathology", "time_of_processing"]
 GOOD, SEEDS = 190, (1, 2, 3)
 
@@ -126,7 +127,7 @@ def check_rows(table, studies, good, broken, answers):
             uid, base = good[path]
             check_row(row, uid, answers[base])
         else:
-            assert row["processing_status"] == "Failure" and row["error"], row
+            assert row["processing_status"] == "Failure" and row["error"] and row["error_code"] == broken[path], row
             assert all(row[name] is None for name in NUMBERS), row
 
 
@@ -158,7 +159,7 @@ def check_workbook(output, studies, good, broken, answers):
     book = openpyxl.load_workbook(output)
     assert book.sheetnames == ["Results", "Summary"], book.sheetnames
     sheet, summary = book.worksheets
-    assert sheet.freeze_panes == "B2" and sheet.auto_filter.ref == "A1:I201", sheet.auto_filter.ref
+    assert sheet.freeze_panes == "B2" and sheet.auto_filter.ref == "A1:K201", sheet.auto_filter.ref
     fills = {}
     for row in range(2, 202):
         cell = sheet.cell(row, 4)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 
+import pandas
 import requests
 
 import batch_studies
@@ -130,6 +131,74 @@ def check_studies(archive, url):
         archive.check_answer(now["result"])
 
 
+def rows_of(output):
+    """(path in the folder, StudyInstanceUID) of each row, with the row."""
+    lines = output.read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    keys = [(pathlib.PurePath(row["path_to_study"]).name, row["study_uid"]) for row in rows]
+    assert len(set(keys)) == len(keys), keys
+    return dict(zip(keys, rows))
+
+
+def cut_after(journal, path):
+    """What a kill -9 leaves after the first row of a path: half of the next line is there. How many rows are whole."""
+    lines = journal.read_text(encoding="utf-8").splitlines(keepends=True)
+    first = next(i for i, line in enumerate(lines) if json.loads(line).get("path") == path)
+    journal.write_text("".join(lines[:first + 1]) + lines[first + 1][:40], encoding="utf-8")
+    return first
+
+
+def check_batch(archive, folder, name, *backend):
+    """Every study of an archive and of a folder has its row, before and after an interruption between two of them."""
+    output, journal = folder / f"{name}.jsonl", folder / f"{name}.jsonl.journal.jsonl"
+
+    def run(*options, status=0):
+        done = subprocess.run([archive.ctclip, "batch", *map(str, options)], capture_output=True, text=True, check=False,
+                              timeout=300)
+        assert done.returncode == status, done
+        return done.stdout + done.stderr
+
+    studies = ["--input-dir", folder / "studies", "--output", output, *backend]
+    first = run(*studies)
+    assert "Total: 4\nSuccess: 4\nFailed: 0\nModels" in first, first
+    whole = rows_of(output)
+    assert {uid for path, uid in whole if path == "both.zip"} == set(archive.uids), whole.keys()
+    assert {uid for path, uid in whole if path != "both.zip"} == set(archive.uids), whole.keys()
+    for row in whole.values():
+        archive.check_answer(row)
+        assert row["warnings"] == [] and row["error_code"] is None, row
+
+    kept = cut_after(journal, "both.zip")
+    partial = folder / f"{name}-partial.csv"
+    said = run("merge", partial, journal, "--partial", status=1)
+    assert f"Total: {kept}\n" in said and "With warnings: 1\nNot looked at: 1\n" in said, said
+    table = pandas.read_csv(partial)
+    assert list(table.columns)[9:] == ["error_code", "warnings"], table.columns
+    table = table[table.path_to_study.str.endswith("both.zip")]
+    assert list(table.warnings) == [archive.warning(table.study_uid.item())], table
+    run(*studies, "--resume")
+    for key, row in rows_of(output).items():
+        assert {**row, "time_of_processing": 0} == {**whole[key], "time_of_processing": 0}, row
+    assert len(rows_of(output)) == 4
+    lines = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()[1:-1]]
+    assert len(lines) == 4, "a study was answered twice"
+
+    broken = ["--input-dir", folder / "broken", "--output", folder / f"{name}-broken.xlsx", *backend]
+    said = run(*broken, status=1)
+    assert "Total: 2\nSuccess: 0\nFailed: 2\n  no_lungs: 1\n  too_few_slices: 1\n" in said, said
+    table = pandas.read_excel(folder / f"{name}-broken.xlsx")
+    assert sorted(table.error_code) == ["no_lungs", "too_few_slices"], table
+    assert table.study_uid[table.error_code == "too_few_slices"].item() == archive.uids[1], table
+
+
+def put_studies(archive, folder):
+    for name in ("studies", "broken"):
+        (folder / name).mkdir()
+    archive.path.rename(folder / "studies" / "both.zip")
+    (archive.folder / "mixed").rename(folder / "studies" / "mixed")
+    (archive.folder / "failing.zip").rename(folder / "broken" / "failing.zip")
+
+
 def main():
     ctclip = pathlib.Path(sys.argv[1]).resolve()
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "localhost,127.0.0.1"
@@ -140,6 +209,10 @@ def main():
         with Service([ctclip, "serve", "--models", MODELS, "--port", "0"]) as service:
             check_service(archive, service.url)
             check_studies(archive, service.url)
+            folder = pathlib.Path(name)
+            put_studies(archive, folder)
+            check_batch(archive, folder, "service", "--api-url", service.url)
+        check_batch(archive, folder, "process", "--models", MODELS)
 
 
 if __name__ == "__main__":
