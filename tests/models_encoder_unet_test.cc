@@ -23,15 +23,17 @@ using testing::relative_distance;
 struct Network {
   std::string name, file;
   int64_t size;
-  double logits, gradient;  // largest |float32 - float64| of the reference (facts.json)
+  double logits;     // largest |float32 - float64| of the reference (facts.json)
+  int convolutions;  // of 3x3, one after the other
 };
-const Network kTiny{"diffusion_classifier_tiny", "classifier_tiny.pt", 64, 1.8e-6, 2.2e-7};
-const Network kReal{"diffusion_classifier_256", "classifier_256.pt", 256, 4.2e-6, 7.0e-7};
+const Network kTiny{"diffusion_classifier_tiny", "classifier_tiny.pt", 64, 1.8e-6, 19};
+const Network kReal{"diffusion_classifier_256", "classifier_256.pt", 256, 4.2e-6, 39};
 
-// The reference's float32 and ours each differ from float64, ours by more: F(4x4, 3x3) errs ten
-// times as much as a plain sum (tests/nn_convolution_test.cc), and the reference's own error is one
-// draw of it.
-constexpr double kMore = 20;
+// F(4x4, 3x3) errs ten times as much as a plain sum (tests/nn_convolution_test.cc).
+constexpr double kWinograd = 10;
+// The reference's float32 and ours each differ from float64, ours by more, and the reference's own
+// error is one draw of it.
+constexpr double kMore = 2 * kWinograd;
 
 NpyArray reference(const Network& network, const std::string& name) {
   return read_npy(golden(network.name + "/" + name + ".npy"));
@@ -48,6 +50,44 @@ NpyArray part(const NpyArray& batch, std::size_t index) {
   const auto begin = batch.values.begin() + static_cast<std::ptrdiff_t>(index * size);
   out.values.assign(begin, begin + static_cast<std::ptrdiff_t>(size));
   return out;
+}
+
+// How much a relative error of the slice grows on its way to the gradient: by how much of its
+// length the gradient changes if the slice does by a thousandth of its own, times a thousand, in
+// the worst of three directions drawn at random. Rounding is far below a thousandth.
+double sensitivity(const EncoderUnet& classify, const float* slice, int64_t step, int64_t size,
+                   Bench& bench) {
+  constexpr double kShare = 1e-3;
+  const auto gradient_at = [&](const float* x) {
+    Tensor gradient = Tensor::uninitialised({size, size});
+    classify.gradient(x, step, 0, gradient.data(), bench.pass());
+    return gradient;
+  };
+  const Tensor before = gradient_at(slice);
+  const std::vector<double> expected(before.values().begin(), before.values().end());
+  const double length = std::sqrt(nn::dot(slice, slice, size * size));
+  double worst = 0;
+  for (unsigned seed = 1; seed <= 3; ++seed) {
+    Tensor moved = testing::normal_tensor({size, size}, seed);
+    const double unit = std::sqrt(nn::dot(moved.data(), moved.data(), size * size));
+    for (int64_t i = 0; i < size * size; ++i) {
+      moved.data()[i] = slice[i] + static_cast<float>(kShare * length / unit) * moved.data()[i];
+    }
+    const Tensor after = gradient_at(moved.data());
+    worst = std::max(worst, relative_distance(after.values(), expected) / kShare);
+  }
+  return worst;
+}
+
+// Relative distance that the gradient may have from the reference's. Every convolution, forward and
+// backward, errs by kWinograd roundings of its result; these are independent, and none grows by
+// more than an error of the slice would. Weights and slices of 30 other seeds (4 at the real size)
+// against float64 came to 0.69 to 0.84 of it (0.50 to 0.53). F(4x4) costs five times PyTorch's own
+// error there, and 27 to 38 times has been measured at full size; the gradient only steers a
+// reconstruction, and a relative 1e-5 of it is harmless.
+double gradient_tolerance(const Network& network, double sensitivity) {
+  constexpr double kRounding = 0x1p-24;
+  return sensitivity * kWinograd * kRounding * std::sqrt(2.0 * network.convolutions);
 }
 
 void check_logits_and_gradients(const Network& network, const std::string& times,
@@ -70,8 +110,10 @@ void check_logits_and_gradients(const Network& network, const std::string& times
     Tensor gradient = Tensor::uninitialised({network.size, network.size});
     const Tensor same = classify.gradient(slice, steps[i], 0, gradient.data(), bench.pass());
     EXPECT_TRUE(std::ranges::equal(found.values(), same.values()));
-    EXPECT_TRUE(all_close(gradient, part(reference(network, "grad_logp0_" + times), i),
-                          kMore * network.gradient))
+    const double grown = sensitivity(classify, slice, steps[i], network.size, bench);
+    EXPECT_LT(relative_distance(gradient.values(),
+                                part(reference(network, "grad_logp0_" + times), i).values),
+              gradient_tolerance(network, grown))
         << times << " " << i;
   }
 }
