@@ -20,6 +20,7 @@ void add_keys(CLI::App& app, Action& action);
 void add_serve(CLI::App& app, Action& action);
 void add_batch(CLI::App& app, Action& action);
 void add_history(CLI::App& app, Action& action);
+void add_completion(CLI::App& app, Action& action);
 void add_help(CLI::App& app, Action& action);
 
 }  // namespace ctclip::app

@@ -5,30 +5,29 @@
 
 #include <algorithm>
 
+#include "app/command_tree.h"
 #include "base/error.h"
 #include "base/names.h"
 
 namespace ctclip::app {
 namespace {
 
-std::vector<std::string> commands_below(const CLI::App& app) {
+std::vector<std::string> command_names(const CLI::App& app) {
   std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
-    if (!command->get_name().empty()) names.push_back(command->get_name());
-  }
+  for (const CLI::App* command : commands_below(app)) names.push_back(command->get_name());
   return names;
 }
 
-std::vector<std::string> options_of(const CLI::App& app) {
+std::vector<std::string> option_names(const CLI::App& app) {
   std::vector<std::string> names;
-  for (const CLI::Option* option : app.get_options()) {
+  for (const CLI::Option* option : options_of(app)) {
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
   }
   return names;
 }
 
 std::string unknown_command(const std::string& typed, const CLI::App& app) {
-  const std::vector<std::string> names = commands_below(app);
+  const std::vector<std::string> names = command_names(app);
   const std::string suggestion = did_you_mean(typed, names);
   return fmt::format(
       "there is no command {}{}", typed,
@@ -43,7 +42,7 @@ std::string unexpected(const CLI::App& command) {
       extras, [](const std::string& extra) { return extra.size() > 1 && extra.front() == '-'; });
   if (option != extras.end()) {
     const std::string name = option->substr(0, option->find('='));
-    return fmt::format("there is no option {}{}", name, did_you_mean(name, options_of(command)));
+    return fmt::format("there is no option {}{}", name, did_you_mean(name, option_names(command)));
   }
   if (extras.empty()) return {};
   if (!commands_below(command).empty()) return unknown_command(extras.front(), command);
@@ -60,7 +59,7 @@ std::string complaint(const CLI::App& app, const CLI::ParseError& error) {
     path += " " + command->get_name();
   }
   std::string what = unexpected(*command);
-  const std::vector<std::string> below = commands_below(*command);
+  const std::vector<std::string> below = command_names(*command);
   if (what.empty() && command->get_require_subcommand_min() > 0 && !below.empty()) {
     what = fmt::format("expected a command: {}", fmt::join(below, ", "));
   }

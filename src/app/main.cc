@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
   ctclip::app::add_keys(app, action);
   ctclip::app::add_batch(app, action);
   ctclip::app::add_history(app, action);
+  ctclip::app::add_completion(app, action);
   ctclip::app::add_help(app, action);
   if (argc == 1) {
     fmt::print("{}", app.help());

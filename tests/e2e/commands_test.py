@@ -43,6 +43,7 @@ def check_suggestions(ctclip):
         "models chek": "no command chek; did you mean check?",
         "predict x.zip --detials": "no option --detials; did you mean --details?",
         "serve --prot 80": "no option --prot; did you mean --port?",
+        "export x.zip --latnts f.npy": "no option --latnts; did you mean --latents?",
         "predict x.zip --precision bf61": "expected auto, f32 or bf16, found bf61; did you mean bf16?",
         "phantom x.zip --part hed": "expected chest, head or abdomen, found hed; did you mean head?",
         "phantom x.zip --finding pnemothorax": "did you mean pneumothorax?",

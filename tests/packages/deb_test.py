@@ -80,6 +80,8 @@ def check_files(machine):
     completion = machine.run("source /usr/share/bash-completion/bash_completion\n"
                              "_completion_loader ctclip || true\ncomplete -p ctclip")
     check("_ctclip" in completion, completion)
+    for shell, name in (("zsh", "zsh/vendor-completions/_ctclip"), ("fish", "fish/vendor_completions.d/ctclip.fish")):
+        machine.run(f"ctclip completion {shell} | cmp - /usr/share/{name}")
     machine.run("dpkg --verify ctclip | grep -v ' c /etc/default/ctclip$' && exit 1 || true")
     machine.run("grep -q CTCLIP_MODELS=/srv/ctclip/models /etc/default/ctclip")  # kept by the upgrade
     missing = machine.run("ldd /usr/bin/ctclip")

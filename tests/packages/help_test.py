@@ -1,4 +1,4 @@
-"""The man page, the completion and the service's settings name every option, and no other.
+"""The man page and the service's settings name every option, and no other.
 
 Usage: help_test.py CTCLIP, the program that was built.
 """
@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 
-from help_text import commands, help_of, options, sub_commands
+from help_text import commands
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PACKAGING = ROOT / "packaging"
@@ -50,34 +50,12 @@ def check_settings(known):
     assert None not in known["serve"].values(), f"an option without a variable: {known['serve']}"
 
 
-def complete(program, words):
-    script = f"""source {PACKAGING}/ctclip.bash
-      COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _ctclip "$1"; printf '%s\\n' "${{COMPREPLY[@]}}" """
-    done = subprocess.run(["bash", "-euc", script, "bash", program, *words], capture_output=True,
-                          text=True, check=True)
-    assert not done.stderr, done.stderr
-    return set(done.stdout.split())
-
-
-def check_completion(program, known):
-    top = help_of(program, ())
-    assert complete(program, [""]) == set(sub_commands(top))
-    assert complete(program, ["--"]) == set(options(top)) | {"--help"}
-    for name, expected in known.items():
-        found = complete(program, [*name.split(), "--"])
-        assert found == set(expected) | {"--help"}, f"{name}: {found}"
-    assert complete(program, ["models", "r"]) == {"random"}
-    assert complete(program, ["predict", "--models", ""]) == set(), "a folder is a file's name"
-    assert complete(program, ["predict", "study.zip", "--deta"]) == {"--details"}
-
-
 def main():
     program = pathlib.Path(sys.argv[1]).resolve()
     known = commands(program)
     assert {"predict", "serve", "models check"} <= set(known), known
     check_man_page(known)
     check_settings(known)
-    check_completion(program, known)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,10 @@ def check_moved_tree(build, folder):
     assert str(ROOT).encode() not in program.read_bytes(), "the program names its source tree"
     answer = json.loads(run(program, "predict", real_study()).stdout)
     assert answer["processing_status"] == "Success" and "not for patients" in answer["bundle"]
+    for shell, name in (("bash", "bash-completion/completions/ctclip"), ("zsh", "zsh/site-functions/_ctclip"),
+                        ("fish", "fish/vendor_completions.d/ctclip.fish")):
+        installed = (folder / "moved/share" / name).read_text()
+        assert installed == run(program, "completion", shell).stdout and "pleural_effusion" in installed, name
     unit = (folder / "moved/lib/systemd/system/ctclip.service").read_text()
     assert f"{folder}/first/bin/ctclip serve" in unit, unit
     (folder / "moved/share/ctclip").rename(folder / "elsewhere")
