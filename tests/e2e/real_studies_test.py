@@ -36,7 +36,8 @@ def upload(study):
 def without_times(answer):
     answer = dict(answer)
     del answer["time_of_processing"]
-    answer.pop("request_id", None)
+    for only_one_says in ("request_id", "input", "warnings"):  # the service says warnings in a header
+        answer.pop(only_one_says, None)
     if "details" in answer:
         answer["details"] = {key: value for key, value in answer["details"].items()
                              if key not in ("seconds", "request_id")}
