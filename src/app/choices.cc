@@ -28,6 +28,7 @@ std::string expected(const std::vector<std::string>& names) {
 CLI::Option* take_enumerator(CLI::Option* option, const std::vector<Choice>& choices,
                              const std::string& label) {
   std::vector<std::string> names;
+  names.reserve(choices.size());
   for (const Choice& choice : choices) names.push_back(choice.name);
   CLI::Validator validator = describing(names);
   validator.operation([choices, names](std::string& typed) -> std::string {
@@ -45,6 +46,7 @@ CLI::Option* take_enumerator(CLI::Option* option, const std::vector<Choice>& cho
 CLI::Option* take_one_of(CLI::Option* option, const std::vector<std::string>& names,
                          const std::string& label) {
   std::vector<Choice> choices;
+  choices.reserve(names.size());
   for (const std::string& name : names) choices.push_back({name, name});
   return take_enumerator(option, choices, label);
 }

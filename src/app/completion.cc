@@ -71,6 +71,7 @@ std::string quoted(const std::string& text) {
 
 std::string names(const std::vector<Offered>& offered) {
   std::vector<std::string> out;
+  out.reserve(offered.size());
   for (const Offered& one : offered) out.push_back(one.name);
   return fmt::format("{}", fmt::join(out, " "));
 }

@@ -48,10 +48,10 @@ std::string range_of(const std::string& type) {
 
 /// What stands for a value: the list that it is from, or the name of its type.
 std::string value_of(const CLI::Option& option) {
-  const std::string list = fmt::format("{}", fmt::join(choices_of(option), "|"));
+  std::string list = fmt::format("{}", fmt::join(choices_of(option), "|"));
   if (!list.empty() && list.size() <= kListInPlace) return list;
   const std::string type = option.get_type_name();
-  const std::string name = type.substr(0, type.find(':'));
+  std::string name = type.substr(0, type.find(':'));
   if (name == "INT" || name == "UINT" || name == "FLOAT") {
     return type.find(":SIZE") == std::string::npos ? "N" : "SIZE";
   }
@@ -68,6 +68,7 @@ std::string left_of(const CLI::Option& option, bool is_positional) {
 
 std::string names_of(const std::set<CLI::Option*>& options) {
   std::vector<std::string> names;
+  names.reserve(options.size());
   for (const CLI::Option* option : options) names.push_back(option->get_name());
   return fmt::format("{}", fmt::join(names, ", "));
 }
