@@ -21,6 +21,7 @@ from service import real_study  # noqa: E402
 FIELDS = ["study_uid", "series_uid", "probability_of_pathology", "pathology",
           "most_dangerous_pathology_type", "processing_status", "time_of_processing"]
 MODELS = ROOT / "tests/data/tiny"  # stands for the reader's models
+LARGEST = 12 * 1000 * 1000  # bytes of the package; the demo models alone, compressed, are 9.4 million
 EXPOSURE = 2  # at most, of 10, as systemd-analyze judges the unit
 
 
@@ -36,6 +37,8 @@ def run_in_source_tree():
         check(done.returncode == 0, f"{block}ended with {done.returncode}:\n{done.stdout[-4000:]}")
     packages = list(CACHE.glob("ctclip_*.deb"))
     check(len(packages) == 1, f"expected one package, found {packages}")
+    size = packages[0].stat().st_size
+    check(size <= LARGEST, f"the package has {size} bytes; at most {LARGEST} are wanted")
     return packages[0]
 
 

@@ -99,11 +99,11 @@ def contained(tree, command, *unshared, setup=""):
             *unshared, "sh", "-c", script, "sh", *map(str, command)]
 
 
-def run(tree, script):
+def run(tree, script, seconds=900):
     """Output of a shell script that must succeed in the tree."""
     done = subprocess.run(contained(tree, ["sh", "-euc", script]), stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-                          env=ENVIRONMENT, timeout=900)
+                          env=ENVIRONMENT, timeout=seconds)
     check(done.returncode == 0, f"{script}\nended with {done.returncode}:\n{done.stdout}")
     return done.stdout
 
