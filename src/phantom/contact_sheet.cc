@@ -1,13 +1,10 @@
 #include "phantom/contact_sheet.h"
 
-#include <cairo.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <memory>
 
-#include "base/error.h"
+#include "drawing/canvas.h"
 
 namespace ctclip::phantom {
 namespace {
@@ -23,74 +20,21 @@ struct Window {
 constexpr Window kLungWindow = {"lung window", -1350, 150},
                  kSoftWindow = {"soft tissue", -160, 240};
 
-using Surface = std::unique_ptr<cairo_surface_t, decltype(&cairo_surface_destroy)>;
-using Context = std::unique_ptr<cairo_t, decltype(&cairo_destroy)>;
-
-Surface make_surface(int width, int height) {
-  return {cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height), &cairo_surface_destroy};
-}
+constexpr drawing::Colour kGround{20, 20, 20}, kInk{235, 235, 235};
 
 /// A grey picture from HU, `rows` lines from the top.
-Surface picture(const std::vector<const int16_t*>& rows, int64_t columns, const Window& window) {
-  Surface surface = make_surface(static_cast<int>(columns), static_cast<int>(rows.size()));
-  unsigned char* data = cairo_image_surface_get_data(surface.get());
-  if (data == nullptr) throw Error(Code::internal, "There is no memory for a picture.");
-  const int stride = cairo_image_surface_get_stride(surface.get());
-  for (std::size_t y = 0; y < rows.size(); ++y) {
-    auto* line = reinterpret_cast<uint32_t*>(data + static_cast<int64_t>(y) * stride);
-    for (int64_t x = 0; x < columns; ++x) {
-      const float part = (static_cast<float>(rows[y][x]) - window.low) / (window.high - window.low);
-      line[x] = 0x010101U * static_cast<uint32_t>(std::lround(std::clamp(part, 0.0F, 1.0F) * 255));
+drawing::Picture picture(const std::vector<const int16_t*>& rows, int64_t columns,
+                         const Window& window) {
+  drawing::Picture grey(static_cast<int>(columns), static_cast<int>(rows.size()));
+  for (int y = 0; y < grey.height; ++y) {
+    for (int x = 0; x < grey.width; ++x) {
+      const auto hu = static_cast<float>(rows[static_cast<std::size_t>(y)][x]);
+      const float part = (hu - window.low) / (window.high - window.low);
+      grey.at(x, y) = drawing::colour(part, part, part);
     }
   }
-  cairo_surface_mark_dirty(surface.get());
-  return surface;
+  return grey;
 }
-
-/// Pictures in rows on a dark ground.
-class Canvas {
- public:
-  Canvas(int width, int height)
-      : surface_(make_surface(width, height)),
-        context_(cairo_create(surface_.get()), &cairo_destroy) {
-    cairo_set_source_rgb(context_.get(), 0.08, 0.08, 0.08);
-    cairo_paint(context_.get());
-    cairo_select_font_face(context_.get(), "sans-serif", CAIRO_FONT_SLANT_NORMAL,
-                           CAIRO_FONT_WEIGHT_NORMAL);
-    cairo_set_font_size(context_.get(), kText);
-  }
-
-  void text(double x, double y, const std::string& words) {
-    cairo_set_source_rgb(context_.get(), 0.92, 0.92, 0.92);
-    cairo_move_to(context_.get(), x, y);
-    cairo_show_text(context_.get(), words.c_str());
-  }
-
-  void place(const Surface& image, double x, double y, double width, double height) {
-    cairo_t* cr = context_.get();
-    cairo_save(cr);
-    cairo_rectangle(cr, x, y, width, height);
-    cairo_clip(cr);
-    cairo_translate(cr, x, y);
-    cairo_scale(cr, width / cairo_image_surface_get_width(image.get()),
-                height / cairo_image_surface_get_height(image.get()));
-    cairo_set_source_surface(cr, image.get(), 0, 0);
-    cairo_paint(cr);
-    cairo_restore(cr);
-  }
-
-  void write(const std::filesystem::path& path) const {
-    cairo_surface_flush(surface_.get());
-    const cairo_status_t status = cairo_surface_write_to_png(surface_.get(), path.c_str());
-    if (status == CAIRO_STATUS_SUCCESS) return;
-    throw Error(Code::internal,
-                path.string() + ": cannot be written: " + cairo_status_to_string(status));
-  }
-
- private:
-  Surface surface_;
-  Context context_;
-};
 
 std::vector<const int16_t*> rows_of(const std::vector<int16_t>& plane, int64_t size) {
   std::vector<const int16_t*> rows;
@@ -140,32 +84,32 @@ const ContactSheet::Views& ContactSheet::views(Kernel wanted) const {
 void ContactSheet::write(const std::filesystem::path& path, const std::string& title,
                          const std::string& subtitle) const {
   const int64_t size = acquisition_.matrix;
-  const double step = kThumb + kGap;
-  const double height = kThumb * static_cast<double>(acquisition_.slices()) *
-                        acquisition_.increment / acquisition_.field_of_view;
-  const double block = 2 * (kThumb + kGap) + kCaption;
-  const double tall = std::max(height, 1.0) + kGap;
-  const int across = static_cast<int>(kAxial / 2 + 1);
-  Canvas canvas(static_cast<int>(across * step + kGap),
-                static_cast<int>(kHeader + 2 * (std::max(block, 2 * tall + kCaption) + kGap)));
-  canvas.text(kGap, 20, title);
-  canvas.text(kGap, 42, subtitle);
-  double top = kHeader;
+  constexpr int kStep = kThumb + kGap;
+  constexpr int kAcross = static_cast<int>(kAxial / 2 + 1);
+  const auto height =
+      static_cast<int>(std::max(std::lround(kThumb * static_cast<double>(acquisition_.slices()) *
+                                            acquisition_.increment / acquisition_.field_of_view),
+                                1L));
+  const int block = std::max(2 * kStep + kCaption, 2 * (height + kGap) + kCaption);
+  drawing::Canvas canvas(kAcross * kStep + kGap, kHeader + 2 * (block + kGap), kGround);
+  canvas.text(kGap, 20, title, kText, kInk);
+  canvas.text(kGap, 42, subtitle, kText, kInk);
+  int top = kHeader;
   for (const auto& [window, kernel] :
        {std::pair{kLungWindow, Kernel::lung}, std::pair{kSoftWindow, Kernel::soft}}) {
     const Views& shown = views(kernel);
-    canvas.text(kGap, top + 13, std::string(window.name));
-    const double y = top + kCaption;
+    canvas.text(kGap, top + 13, window.name, kText, kInk);
+    const int y = top + kCaption;
     for (std::size_t i = 0; i < axial_.size(); ++i) {
-      const std::size_t row = i / 3, column = i % 3;
+      const auto row = static_cast<int>(i / 3), column = static_cast<int>(i % 3);
       canvas.place(picture(rows_of(shown.axial.at(axial_[i]), size), size, window),
-                   kGap + static_cast<double>(column) * step, y + static_cast<double>(row) * step,
-                   kThumb, kThumb);
+                   kGap + column * kStep, y + row * kStep, kThumb, kThumb);
     }
-    canvas.place(picture(rows_of(shown.coronal), size, window), kGap + 3 * step, y, kThumb, height);
-    canvas.place(picture(rows_of(shown.sagittal), size, window), kGap + 3 * step, y + tall, kThumb,
+    canvas.place(picture(rows_of(shown.coronal), size, window), kGap + 3 * kStep, y, kThumb,
                  height);
-    top += std::max(block, 2 * tall + kCaption) + kGap;
+    canvas.place(picture(rows_of(shown.sagittal), size, window), kGap + 3 * kStep,
+                 y + height + kGap, kThumb, height);
+    top += block + kGap;
   }
   canvas.write(path);
 }

@@ -1,13 +1,11 @@
-#include <cairo.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <memory>
 #include <vector>
 
-#include "base/error.h"
+#include "drawing/canvas.h"
 #include "fusion/names.h"
 #include "pipeline/maps.h"
 
@@ -27,34 +25,25 @@ constexpr float kWindowHigh = 0.4F;
 constexpr double kShown = 0.999;  // part of the differences that the scale of colours covers
 constexpr float kHounsfield = 1000;
 
-using Surface = std::unique_ptr<cairo_surface_t, decltype(&cairo_surface_destroy)>;
-using Context = std::unique_ptr<cairo_t, decltype(&cairo_destroy)>;
-using Colour = std::array<float, 3>;
-
-Surface make_surface(int width, int height) {
-  return {cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height), &cairo_surface_destroy};
-}
+using drawing::Colour;
+constexpr Colour kGround{26, 26, 26}, kInk{235, 235, 235};
 
 Colour grey(float value) {
   const float shade = std::clamp((value - kWindowLow) / (kWindowHigh - kWindowLow), 0.0F, 1.0F);
-  return {shade, shade, shade};
+  return drawing::colour(shade, shade, shade);
 }
 
 // Black, violet, red, orange, yellow: rises evenly in brightness, also for the colour-blind.
 Colour heat(float part) {
-  constexpr std::array<Colour, 5> kStops = {
+  constexpr std::array<std::array<float, 3>, 5> kStops = {
       {{0, 0, 0}, {0.35F, 0.05F, 0.45F}, {0.75F, 0.2F, 0.3F}, {0.97F, 0.55F, 0.1F}, {1, 1, 0.65F}}};
   const float at = std::clamp(part, 0.0F, 1.0F) * (kStops.size() - 1);
   const auto i = std::min(static_cast<std::size_t>(at), kStops.size() - 2);
   const float mix = at - static_cast<float>(i);
-  Colour out;
-  for (std::size_t c = 0; c < 3; ++c) out[c] = (1 - mix) * kStops[i][c] + mix * kStops[i + 1][c];
-  return out;
-}
-
-uint32_t pixel(const Colour& colour) {
-  const auto byte = [](float v) { return static_cast<uint32_t>(std::lround(v * 255)); };
-  return byte(colour[0]) << 16U | byte(colour[1]) << 8U | byte(colour[2]);
+  const auto channel = [&](std::size_t c) {
+    return (1 - mix) * kStops[i][c] + mix * kStops[i + 1][c];
+  };
+  return drawing::colour(channel(0), channel(1), channel(2));
 }
 
 class Sheet {
@@ -67,30 +56,17 @@ class Sheet {
         rows_((count_ + kCellsAcross - 1) / kCellsAcross),
         width_(kCellsAcross * kCellWidth + (kCellsAcross + 1) * 2 * kGap),
         height_(kHeader + rows_ * (kThumb + kCaption + kGap) + kFooter),
-        surface_(make_surface(width_, height_)),
-        context_(cairo_create(surface_.get()), &cairo_destroy),
+        canvas_(width_, height_, kGround),
         largest_(scale_of_colours()) {}
 
   void draw() {
-    cairo_t* cr = context_.get();
-    cairo_set_source_rgb(cr, 0.1, 0.1, 0.1);
-    cairo_paint(cr);
-    cairo_select_font_face(cr, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
-    cairo_set_font_size(cr, kTextSize);
     fitted_text(2 * kGap, 24, kWarningEnglish);
     fitted_text(2 * kGap, 46, kWarningRussian);
     for (int i = 0; i < count_; ++i) cell(i);
     scale_bar();
   }
 
-  void write(const std::filesystem::path& path) const {
-    cairo_surface_flush(surface_.get());
-    const cairo_status_t status = cairo_surface_write_to_png(surface_.get(), path.c_str());
-    if (status != CAIRO_STATUS_SUCCESS) {
-      throw Error(Code::internal,
-                  path.string() + ": cannot be written: " + cairo_status_to_string(status));
-    }
-  }
+  void write(const std::filesystem::path& path) const { canvas_.write(path); }
 
  private:
   int64_t side() const { return slices_.original.dim(1); }
@@ -110,48 +86,31 @@ class Sheet {
 
   // In letters small enough for the sheet's width: no word of a warning may be cut off.
   void fitted_text(double x, double y, std::string_view words) {
-    const std::string line(words);
-    cairo_text_extents_t extents;
-    cairo_text_extents(context_.get(), line.c_str(), &extents);
     const double room = width_ - 2 * x;
-    cairo_set_font_size(context_.get(), kTextSize * std::min(1.0, room / extents.x_advance));
-    text(x, y, line);
-    cairo_set_font_size(context_.get(), kTextSize);
+    const double size = kTextSize * std::min(1.0, room / canvas_.text_width(words, kTextSize));
+    canvas_.text(x, y, words, size, kInk);
   }
 
   void text(double x, double y, std::string_view words) {
-    cairo_set_source_rgb(context_.get(), 0.92, 0.92, 0.92);
-    cairo_move_to(context_.get(), x, y);
-    cairo_show_text(context_.get(), std::string(words).c_str());
+    canvas_.text(x, y, words, kTextSize, kInk);
   }
 
   // value(h, w) gives a pixel's colour. H runs over image columns, W over rows: the picture is the
   // slice transposed.
   template <class Value>
-  void picture(double x, double y, const Value& value) {
+  void picture(int x, int y, const Value& value) {
     const auto size = static_cast<int>(side());
-    const Surface image = make_surface(size, size);
-    unsigned char* data = cairo_image_surface_get_data(image.get());
-    const int stride = cairo_image_surface_get_stride(image.get());
-    if (data == nullptr) throw Error(Code::internal, "There is no memory for a picture.");
+    drawing::Picture image(size, size);
     for (int row = 0; row < size; ++row) {
-      auto* line = reinterpret_cast<uint32_t*>(data + row * stride);
-      for (int column = 0; column < size; ++column) line[column] = pixel(value(column, row));
+      for (int column = 0; column < size; ++column) image.at(column, row) = value(column, row);
     }
-    cairo_surface_mark_dirty(image.get());
-    cairo_t* cr = context_.get();
-    cairo_save(cr);
-    cairo_translate(cr, x, y);
-    cairo_scale(cr, static_cast<double>(kThumb) / size, static_cast<double>(kThumb) / size);
-    cairo_set_source_surface(cr, image.get(), 0, 0);
-    cairo_paint(cr);
-    cairo_restore(cr);
+    canvas_.place(image, x, y, kThumb, kThumb);
   }
 
   void cell(int index) {
-    const double x = 2 * kGap + index % kCellsAcross * (kCellWidth + 2 * kGap);
+    const int x = 2 * kGap + index % kCellsAcross * (kCellWidth + 2 * kGap);
     const int row = index / kCellsAcross;
-    const double y = kHeader + row * (kThumb + kCaption + kGap);
+    const int y = kHeader + row * (kThumb + kCaption + kGap);
     const int64_t size = side();
     const float* original = slices_.original.data() + index * size * size;
     const float* made = slices_.reconstructed.data() + index * size * size;
@@ -168,29 +127,23 @@ class Sheet {
   }
 
   void scale_bar() {
-    cairo_t* cr = context_.get();
-    const double y = height_ - kFooter + 12;
-    const double width = kCellWidth;
+    const int y = height_ - kFooter + 12;
     for (int i = 0; i < kCellWidth; ++i) {
-      const Colour colour = heat(static_cast<float>(i) / (kCellWidth - 1));
-      cairo_set_source_rgb(cr, colour[0], colour[1], colour[2]);
-      cairo_rectangle(cr, 2 * kGap + i, y, 1, 14);
-      cairo_fill(cr);
+      canvas_.fill(2 * kGap + i, y, 1, 14, heat(static_cast<float>(i) / (kCellWidth - 1)));
     }
     text(2 * kGap, y + 30, "0 HU");
-    text(2 * kGap + width - 90, y + 30, fmt::format(">= {:.0f} HU", largest_ * kHounsfield));
-    text(4 * kGap + width, y + 12,
+    text(2 * kGap + kCellWidth - 90, y + 30, fmt::format(">= {:.0f} HU", largest_ * kHounsfield));
+    text(4 * kGap + kCellWidth, y + 12,
          fmt::format("L1 error over {} slices: mean {:.4f}, largest {:.4f} (1 = 1000 HU)", count_,
                      statistics_.mean, statistics_.max));
-    text(4 * kGap + width, y + 30, "Patient's left is on the right.");
+    text(4 * kGap + kCellWidth, y + 30, "Patient's left is on the right.");
   }
 
   const ReconstructedSlices& slices_;
   const SliceStatistics& statistics_;
   int64_t planes_;
   int count_, rows_, width_, height_;
-  Surface surface_;
-  Context context_;
+  drawing::Canvas canvas_;
   float largest_;
 };
 

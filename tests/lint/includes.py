@@ -10,6 +10,7 @@ import sys
 # Room -> what it may include besides itself: a whole room, or one header of it.
 ALLOWED = {
     "base": [],
+    "drawing": ["base"],
     "study": ["base"],
     "checkpoint": ["base", "study/source.h"],
     "nn": ["base"],
@@ -19,13 +20,13 @@ ALLOWED = {
     "fusion": ["base", "checkpoint", "detectors/scores.h"],
     # The study's reading in a process of its own: StudyLoader is what it makes.
     "isolation": ["base", "study"],
-    "pipeline": ["base", "checkpoint", "detectors", "fusion", "nn", "study"],
+    "pipeline": ["base", "checkpoint", "detectors", "drawing", "fusion", "nn", "study"],
     "history": ["base"],
     # Of the study only what pipeline/analyser.h shows, and what an upload is.
     "server": ["base", "history", "pipeline", "study/limits.h", "study/source.h", "study/study.h"],
     # The names of the guide's bands and the warning are the fusion's.
     "batch": ["base", "fusion/names.h", "pipeline", "study"],
-    "phantom": ["base", "checkpoint/zip_writer.h", "study/dcmtk_setup.h"],
+    "phantom": ["base", "checkpoint/zip_writer.h", "drawing", "study/dcmtk_setup.h"],
     "app": ["base", "batch", "checkpoint", "detectors", "fusion", "history", "isolation", "models",
             "nn", "phantom", "pipeline", "server", "study"],
 }
@@ -33,7 +34,7 @@ ALLOWED = {
 LIBRARIES = {r"(oneapi/dnnl/)?dnnl\w*\.": ["nn"], r"CLI/": ["app"], r"boost/": ["server"],
              r"dcmtk/": ["study", "phantom"], r"curl/": ["batch"], r"xlsxwriter": ["batch"],
              r"SQLiteCpp/": ["batch", "history"], r"sqlite3\.": ["history"],
-             r"seccomp": ["isolation"], r"prometheus/": ["server"]}
+             r"(ft2build|png)\.": ["drawing"], r"seccomp": ["isolation"], r"prometheus/": ["server"]}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 
