@@ -11,17 +11,20 @@ namespace ctclip::app {
 namespace {
 
 struct KeysOptions {
-  std::filesystem::path file;
+  std::filesystem::path file, out;
   std::string id, scopes = "submit,read";
 };
 
 int add(const KeysOptions& options) {
-  fmt::print("{}\n", add_key(options.file, options.id, Scopes::parse(options.scopes)));
+  const Scopes scopes = Scopes::parse(options.scopes);
+  if (options.out.empty()) {
+    fmt::print("{}\n", add_key(options.file, options.id, scopes));
+  } else {
+    add_key_into(options.out, options.file, options.id, scopes);
+  }
   fmt::print(
-      stderr,
-      "This is the key of {}; it is shown this once and kept nowhere. SIGHUP tells a running "
-      "service.\n",
-      options.id);
+      stderr, "The only copy of the key of {} is {}. SIGHUP tells a running service.\n", options.id,
+      options.out.empty() ? "the line on stdout" : "the last line of " + options.out.string());
   return 0;
 }
 
@@ -56,11 +59,14 @@ void add_keys(CLI::App& app, Action& action) {
   auto options = std::make_shared<KeysOptions>();
   CLI::App* keys = app.add_subcommand("keys", "API keys of the service: make, list, remove");
   keys->require_subcommand(1);
-  CLI::App* added =
-      add_command(*keys, action, options, "add", "Make a key and print it, once", add);
+  CLI::App* added = add_command(*keys, action, options, "add",
+                                "Make a key and print it, or write it to a file, once", add);
   added->add_option("ID", options->id, "Whose it is: a name for logs")->required();
   added->add_option("--scopes", options->scopes, "Of submit, read and admin, with commas")
       ->capture_default_str();
+  added->add_option("--out", options->out,
+                    "File for the key instead of stdout: a new one with mode 0600, or one that "
+                    "nobody else may read");
   add_command(*keys, action, options, "list", "Ids and scopes of the keys", list);
   add_command(*keys, action, options, "remove", "Take a key away", remove)
       ->add_option("ID", options->id, "Whose it is")

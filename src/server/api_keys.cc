@@ -1,23 +1,18 @@
 #include "server/api_keys.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <optional>
 #include <sstream>
 
-#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/sha256.h"
+#include "server/private_file.h"
 #include "server/text.h"
 
 namespace ctclip {
@@ -27,12 +22,16 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kPrefix = "ctclip_";  // what scanners for leaked secrets look for
 constexpr std::string_view kHashPrefix = "sha256:";
-constexpr off_t kLargestFile = 1 << 20;
 
-[[noreturn]] void fail(const fs::path& file, const std::string& why) {
-  throw Error(Code::usage, fmt::format("file of API keys {}: {}", file.string(), why));
+PrivateFile keys_file(const fs::path& file) {
+  return {file, "file of API keys", S_IRWXO | S_IWGRP,
+          "a file that only its owner may change and only its group may read beside it (chmod "
+          "u=rw,g=r,o= or less)"};
 }
-[[noreturn]] void fail_with_errno(const fs::path& file) { fail(file, std::strerror(errno)); }
+PrivateFile key_file(const fs::path& file) {
+  return {file, "file for the new key", S_IRWXG | S_IRWXO,
+          "a file that nobody but its owner may read or change (chmod 600)"};
+}
 
 int digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -52,27 +51,6 @@ std::optional<KeyHash> parse_hash(std::string_view text) {
   return hash;
 }
 
-void require_private(const fs::path& file, const struct stat& state) {
-  if ((state.st_mode & (S_IRWXO | S_IWGRP)) == 0) return;
-  fail(file, fmt::format("expected a file that only its owner may change and only its group may "
-                         "read beside it (chmod u=rw,g=r,o= or less), found mode {:04o}",
-                         state.st_mode & 07777U));
-}
-
-/// The file's text, and what it is; nothing where it is missing.
-std::optional<std::pair<std::string, struct stat>> slurp(const fs::path& file) {
-  const Descriptor descriptor(open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat state {};
-  if (descriptor.get() < 0 && errno == ENOENT) return std::nullopt;
-  if (descriptor.get() < 0 || fstat(descriptor.get(), &state) != 0) fail_with_errno(file);
-  if (!S_ISREG(state.st_mode) || state.st_size > kLargestFile) fail(file, "is no file of keys");
-  require_private(file, state);
-  std::string text(static_cast<std::size_t>(state.st_size), '\0');
-  const ssize_t got = read(descriptor.get(), text.data(), text.size());
-  if (got != static_cast<ssize_t>(text.size())) fail(file, "cannot be read whole");
-  return std::pair(std::move(text), state);
-}
-
 /// The first word of a line; empty for a comment.
 std::string id_in(const std::string& line) {
   std::istringstream words(line.substr(0, line.find('#')));
@@ -81,7 +59,7 @@ std::string id_in(const std::string& line) {
   return id;
 }
 
-std::optional<ApiKey> parse_line(const fs::path& file, int number, const std::string& line) {
+std::optional<ApiKey> parse_line(const PrivateFile& file, int number, const std::string& line) {
   std::istringstream words(line.substr(0, line.find('#')));
   std::string id, scopes, hash, more;
   words >> id >> scopes >> hash >> more;
@@ -89,12 +67,12 @@ std::optional<ApiKey> parse_line(const fs::path& file, int number, const std::st
   const auto parsed = parse_hash(hash);
   // Not what the line says: that may be a key which was put here by mistake.
   if (!is_plain_name(id) || !parsed || !more.empty()) {
-    fail(file, fmt::format("line {}: expected ID SCOPES sha256:HEX", number));
+    file.fail(fmt::format("line {}: expected ID SCOPES sha256:HEX", number));
   }
   return ApiKey{id, Scopes::parse(scopes), *parsed};
 }
 
-std::vector<ApiKey> parse(const fs::path& file, const std::string& text) {
+std::vector<ApiKey> parse(const PrivateFile& file, const std::string& text) {
   std::vector<ApiKey> keys;
   std::istringstream lines(text);
   int number = 0;
@@ -102,43 +80,11 @@ std::vector<ApiKey> parse(const fs::path& file, const std::string& text) {
     auto key = parse_line(file, ++number, line);
     if (!key) continue;
     if (std::ranges::find(keys, key->id, &ApiKey::id) != keys.end()) {
-      fail(file, fmt::format("line {}: the id {} is there twice", number, key->id));
+      file.fail(fmt::format("line {}: the id {} is there twice", number, key->id));
     }
     keys.push_back(*std::move(key));
   }
   return keys;
-}
-
-/// Two commands at once must not lose each other's lines. The folder is what is locked: the file
-/// itself is replaced.
-Descriptor lock_folder(const fs::path& file) {
-  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
-  Descriptor descriptor(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (descriptor.get() < 0 || flock(descriptor.get(), LOCK_EX) != 0) fail_with_errno(folder);
-  return descriptor;
-}
-
-/// Replaces the file at once, so that a service which reloads never sees half of it; owner, group
-/// and mode stay.
-void replace(const fs::path& file, const std::string& text, const struct stat* old) {
-  fs::path fresh = file;
-  fresh += ".new";
-  unlink(fresh.c_str());  // what an interrupted command left
-  Descriptor descriptor(open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  const auto give_up = [&] {
-    const int why = errno;
-    unlink(fresh.c_str());
-    errno = why;
-    fail_with_errno(file);
-  };
-  if (descriptor.get() < 0) fail_with_errno(fresh);
-  const ssize_t written = write(descriptor.get(), text.data(), text.size());
-  if (written != static_cast<ssize_t>(text.size())) give_up();
-  if (old != nullptr && (fchown(descriptor.get(), old->st_uid, old->st_gid) != 0 ||
-                         fchmod(descriptor.get(), old->st_mode & 0777U) != 0)) {
-    give_up();
-  }
-  if (fsync(descriptor.get()) != 0 || rename(fresh.c_str(), file.c_str()) != 0) give_up();
 }
 
 std::string new_key() {
@@ -159,41 +105,62 @@ KeyHash hash_of(std::string_view key) {
   return hash.digest();
 }
 
-std::vector<ApiKey> read_keys(const fs::path& file) {
-  const auto held = slurp(file);
-  if (!held) fail(file, "there is no such file");
-  return parse(file, held->first);
+std::vector<ApiKey> read_keys(const fs::path& path) {
+  const PrivateFile file = keys_file(path);
+  const auto held = file.read();
+  if (!held) file.fail("there is no such file");
+  return parse(file, held->text);
 }
 
-std::string add_key(const fs::path& file, const std::string& id, Scopes scopes) {
+std::string add_key(const fs::path& path, const std::string& id, Scopes scopes) {
   if (!is_plain_name(id)) {
     throw Error(Code::usage,
                 "id of an API key: expected 1 to 64 of A-Z, a-z, 0-9, '.', '_' and "
                 "'-', found " +
                     shown(id));
   }
-  const Descriptor lock = lock_folder(file);
-  const auto held = slurp(file);
-  std::string text = held ? held->first : "# API keys of ctclip: ID SCOPES HASH\n";
+  const PrivateFile file = keys_file(path);
+  const Descriptor lock = file.lock();
+  const auto held = file.read();
+  std::string text = held ? held->text : "# API keys of ctclip: ID SCOPES HASH\n";
   const std::vector<ApiKey> known = parse(file, text);
   if (std::ranges::find(known, id, &ApiKey::id) != known.end()) {
-    fail(file, "there is a key " + id + " already; remove it first");
+    file.fail("there is a key " + id + " already; remove it first");
   }
   std::string key = new_key();
   const KeyHash hash = hash_of(key);
   if (!text.empty() && text.back() != '\n') text += '\n';
   text += fmt::format("{} {} {}{}\n", id, scopes.text(), kHashPrefix, hex(hash));
-  replace(file, text, held ? &held->second : nullptr);
+  file.replace(text, held ? &*held : nullptr);
   return key;
 }
 
-void remove_key(const fs::path& file, const std::string& id) {
-  const Descriptor lock = lock_folder(file);
-  const auto held = slurp(file);
-  if (!held) fail(file, "there is no such file");
+void add_key_into(const fs::path& out, const fs::path& path, const std::string& id, Scopes scopes) {
+  const PrivateFile file = key_file(out);
+  std::error_code ignored;
+  if (fs::equivalent(out, path, ignored)) file.fail("is the file of API keys");
+  file.read();  // refused before there is a key that nobody has
+  const std::string key = add_key(path, id, scopes);
+  try {
+    const Descriptor lock = file.lock();
+    const auto held = file.read();
+    std::string text = held ? held->text : "";
+    if (!text.empty() && text.back() != '\n') text += '\n';
+    file.replace(text + key + '\n', held ? &*held : nullptr);
+  } catch (const Error&) {
+    remove_key(path, id);
+    throw;
+  }
+}
+
+void remove_key(const fs::path& path, const std::string& id) {
+  const PrivateFile file = keys_file(path);
+  const Descriptor lock = file.lock();
+  const auto held = file.read();
+  if (!held) file.fail("there is no such file");
   std::string text;
   bool found = false;
-  std::istringstream lines(held->first);
+  std::istringstream lines(held->text);
   for (std::string line; std::getline(lines, line);) {
     if (id_in(line) == id) {
       found = true;
@@ -201,8 +168,8 @@ void remove_key(const fs::path& file, const std::string& id) {
       text += line + '\n';
     }
   }
-  if (!found) fail(file, "there is no key " + shown(id));
-  replace(file, text, &held->second);
+  if (!found) file.fail("there is no key " + shown(id));
+  file.replace(text, &*held);
 }
 
 }  // namespace ctclip

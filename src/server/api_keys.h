@@ -35,7 +35,13 @@ std::vector<ApiKey> read_keys(const std::filesystem::path& file);
 /// to 64 of A-Z, a-z, 0-9, '.', '_' and '-'.
 std::string add_key(const std::filesystem::path& file, const std::string& id, Scopes scopes);
 
-/// Throws Error{usage}, also where there is no such id.
+/// Like add_key(), but appends the key to the file `out` as a line of its own. `out` is made if it
+/// is missing, mode 0600. Throws Error{usage} also if others than its owner may read or write
+/// `out`, or it cannot be written; then there is no such key.
+void add_key_into(const std::filesystem::path& out, const std::filesystem::path& file,
+                  const std::string& id, Scopes scopes);
+
+/// Throws Error{usage}, also if there is no such id.
 void remove_key(const std::filesystem::path& file, const std::string& id);
 
 }  // namespace ctclip

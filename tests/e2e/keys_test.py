@@ -77,6 +77,31 @@ def check_command(keys):
     return made
 
 
+def check_out(keys):
+    """`--out` makes a file that nobody else can read, whatever the umask, and appends to one that is so already."""
+    out = keys.file.parent / "ward.key"
+    old = os.umask(0)
+    try:
+        assert keys.run("add", "ward-8", "--out", out) == "", "the key was printed as well"
+    finally:
+        os.umask(old)
+    assert out.stat().st_mode & 0o777 == 0o600 and re.fullmatch(r"ctclip_[0-9a-f]{64}\n", out.read_text(encoding="utf-8"))
+    keys.run("add", "ward-9", "--out", out)
+    lines = out.read_text(encoding="utf-8").split()
+    text = keys.file.read_text(encoding="utf-8")
+    assert [hashlib.sha256(key.encode()).hexdigest() in text for key in lines] == [True, True], text
+    fifo = keys.file.parent / "fifo"
+    os.mkfifo(fifo, 0o600)
+    out.chmod(0o640)
+    for wrong, reason in ((out, "0640"), (fifo, "no regular file"), (keys.file, "is the file of API keys"),
+                          (keys.file.parent / "nowhere/key", "No such file")):
+        assert reason in keys.run("add", "ward-10", "--out", wrong, status=2), wrong
+    assert out.read_text(encoding="utf-8").split() == lines and "ward-10" not in keys.run("list"), "a key that nobody has"
+    out.chmod(0o600)
+    for name in ("ward-8", "ward-9"):
+        keys.run("remove", name)
+
+
 def check_scopes(url, submit, read):
     answer = expect(predict(url), 401, "unauthenticated")
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="ctclip"'
@@ -197,8 +222,8 @@ def check_cors(url, key):
 def check_refused_starts(ctclip, folder, keys):
     """What the service cannot do as it was told, it does not begin."""
     def start(*options):
-        done = subprocess.run([ctclip, "serve", "--models", MODELS, "--port", "0", *options], capture_output=True,
-                              text=True, timeout=120, check=False)
+        done = subprocess.run([ctclip, "serve", "--models", MODELS, "--port", "0", "--state", "none", *options],
+                              capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 2, f"{options}: {done.returncode}"
         return done.stderr
     assert "no such file" in start("--api-keys", folder / "nothing")
@@ -245,6 +270,7 @@ def main():
         folder = pathlib.Path(name)
         keys = Keys(ctclip, folder / "keys")
         submit = check_command(keys)
+        check_out(keys)
         read, admin = keys.add("archive", "read"), keys.add("head", "admin")
         command = [ctclip, "serve", "--models", MODELS, "--port", "0", "--api-keys", keys.file]
         with Service(command + ["--client-studies", "2", "--cors-origin", VIEWER]) as service:
