@@ -34,8 +34,8 @@ class Service:
         self.port = free_port()
         self.began = time.monotonic()
         self.process = subprocess.Popen(
-            [options.program, "serve", "--models", models, "--precision", precision, "--host", "127.0.0.1", "--port",
-             str(self.port)], stderr=subprocess.DEVNULL if options.quiet else None)
+            [options.program, "serve", "--models", models, "--precision", precision, "--state", "none",
+             "--host", "127.0.0.1", "--port", str(self.port)], stderr=subprocess.DEVNULL if options.quiet else None)
 
     def __enter__(self) -> Service:
         return self

@@ -257,6 +257,22 @@ TEST_F(StoreTest, ForgetsWhatHasHadItsTimeAndNothingElse) {
   EXPECT_THAT(old_events, ElementsAre("started", "done", "expired"));
 }
 
+TEST_F(StoreTest, RefusedKeysAreRememberedButDoNotFillIt) {
+  constexpr int kMost = 100'000, kMore = 3;
+  Store store({});
+  store.accept(study("a"), {});
+  for (int i = 0; i < kMost + kMore; ++i) {
+    store.note_refused_key(i < kMore ? "192.0.2.1" : "192.0.2.2", "/predict");
+  }
+  store.prune({}, 1'000);
+  const std::vector<Event> events = store.events(0, 2 * kMost);
+  ASSERT_EQ(events.size(), kMost + 1U);
+  EXPECT_EQ(events[0].event, "accepted");
+  EXPECT_EQ(events[1].event, "refused");
+  EXPECT_EQ(events[1].client, "192.0.2.2");
+  EXPECT_EQ(events[1].detail, "/predict");
+}
+
 TEST_F(StoreTest, AnUploadIsForgottenBeforeItsStudy) {
   Store store(file());
   store.accept(study("a"), {});

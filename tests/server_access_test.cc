@@ -20,6 +20,12 @@ using ::testing::HasSubstr;
 using testing::refusal;
 
 Peer stranger() { return peer_of(ip::make_address("192.0.2.7")); }
+/// As a session lets a request in.
+Identity admit(Gate& gate, Access access, const std::string& key, const Peer& peer) {
+  Identity identity = gate.identify(access, key, peer);
+  require_scope(identity, access);
+  return identity;
+}
 Peer this_machine() { return peer_of(ip::make_address("127.0.0.1")); }
 
 class KeysTest : public ::testing::Test {
@@ -103,12 +109,12 @@ TEST_F(KeysTest, AGateAdmitsByKeyAndScope) {
   const std::string submit = add_key(file_, "one", Scopes{Scope::submit});
   const std::string admin = add_key(file_, "two", Scopes{Scope::admin});
   Gate gate(file_);
-  EXPECT_EQ(gate.admit(Access::submit, submit, stranger()).owner(), "one");
-  EXPECT_EQ(gate.admit(Access::operate, admin, stranger()).owner(), "two");
-  EXPECT_EQ(gate.admit(Access::operate, "", this_machine()).owner(), "");
-  EXPECT_EQ(gate.admit(Access::open, "wrong", stranger()).owner(), "");
+  EXPECT_EQ(admit(gate, Access::submit, submit, stranger()).owner(), "one");
+  EXPECT_EQ(admit(gate, Access::operate, admin, stranger()).owner(), "two");
+  EXPECT_EQ(admit(gate, Access::operate, "", this_machine()).owner(), "");
+  EXPECT_EQ(admit(gate, Access::open, "wrong", stranger()).owner(), "");
   const auto refused = [&](Access access, const std::string& key, const Peer& peer) {
-    return refusal([&] { gate.admit(access, key, peer); });
+    return refusal([&] { admit(gate, access, key, peer); });
   };
   EXPECT_EQ(refused(Access::submit, "", this_machine()), Code::unauthenticated);
   EXPECT_EQ(refused(Access::submit, "wrong", stranger()), Code::unauthenticated);
@@ -118,24 +124,45 @@ TEST_F(KeysTest, AGateAdmitsByKeyAndScope) {
   EXPECT_EQ(refused(Access::operate, "", stranger()), Code::unauthenticated);
 }
 
+TEST_F(KeysTest, WhoLacksAScopeIsKnownAllTheSame) {
+  const std::string submit = add_key(file_, "one", Scopes{Scope::submit});
+  Gate gate(file_);
+  const Identity one = gate.identify(Access::read, submit, stranger());
+  EXPECT_EQ(one.id, "one");
+  EXPECT_EQ(refusal([&] { require_scope(one, Access::read); }), Code::forbidden);
+}
+
+TEST_F(KeysTest, AKeyThatCannotBeWrittenIsTakenBack) {
+  const auto out = folder_.path() / "key";
+  add_key_into(out, file_, "one", Scopes{Scope::read});
+  std::filesystem::permissions(out, std::filesystem::perms(0604));
+  EXPECT_EQ(refusal([&] { add_key_into(out, file_, "two", Scopes{Scope::read}); }), Code::usage);
+  std::filesystem::create_directory(folder_.path() / "other.new");  // where the file would be made
+  EXPECT_EQ(
+      refusal([&] { add_key_into(folder_.path() / "other", file_, "two", Scopes{Scope::read}); }),
+      Code::usage);
+  ASSERT_EQ(read_keys(file_).size(), 1U);
+  EXPECT_EQ(read_keys(file_)[0].id, "one");
+}
+
 TEST_F(KeysTest, ABadFileLeavesTheOldKeysInForce) {
   const std::string key = add_key(file_, "one", Scopes{Scope::submit});
   Gate gate(file_);
   write("nonsense\n");
   EXPECT_EQ(refusal([&] { gate.reload(); }), Code::usage);
-  EXPECT_EQ(gate.admit(Access::submit, key, stranger()).id, "one");
+  EXPECT_EQ(admit(gate, Access::submit, key, stranger()).id, "one");
   write("");
   gate.reload();
-  EXPECT_EQ(refusal([&] { gate.admit(Access::submit, key, stranger()); }), Code::unauthenticated);
+  EXPECT_EQ(refusal([&] { admit(gate, Access::submit, key, stranger()); }), Code::unauthenticated);
 }
 
 TEST(GateTest, WithoutKeysAsksForNoneAndMakesNobodyAnAdmin) {
   Gate gate({});
-  EXPECT_EQ(gate.admit(Access::submit, "", stranger()).owner(), "");
-  EXPECT_EQ(gate.admit(Access::read, "whatever", stranger()).owner(), "");
-  EXPECT_EQ(gate.admit(Access::operate, "", this_machine()).owner(), "");
-  EXPECT_EQ(refusal([&] { gate.admit(Access::operate, "", stranger()); }), Code::forbidden);
-  EXPECT_EQ(refusal([&] { gate.admit(Access::admin, "", this_machine()); }), Code::forbidden);
+  EXPECT_EQ(admit(gate, Access::submit, "", stranger()).owner(), "");
+  EXPECT_EQ(admit(gate, Access::read, "whatever", stranger()).owner(), "");
+  EXPECT_EQ(admit(gate, Access::operate, "", this_machine()).owner(), "");
+  EXPECT_EQ(refusal([&] { admit(gate, Access::operate, "", stranger()); }), Code::forbidden);
+  EXPECT_EQ(refusal([&] { admit(gate, Access::admin, "", this_machine()); }), Code::forbidden);
 }
 
 TEST(AccessTest, WhatIsInNoTableIsForAdmins) {
@@ -176,6 +203,8 @@ TEST(PeerTest, CountsAnIpv6HouseholdAsOneAndAProxyAsNobody) {
   const auto peer = [](const char* text) { return peer_of(ip::make_address(text)); };
   EXPECT_EQ(peer("192.0.2.7").client, "192.0.2.7");
   EXPECT_EQ(peer("::ffff:192.0.2.7").client, "192.0.2.7");
+  EXPECT_EQ(peer("::ffff:192.0.2.7").ip, "192.0.2.7");
+  EXPECT_EQ(peer("2001:db8:1:2:3:4:5:6").ip, "2001:db8:1:2:3:4:5:6");
   EXPECT_EQ(peer("2001:db8:1:2:3:4:5:6").client, peer("2001:db8:1:2::1").client);
   EXPECT_NE(peer("2001:db8:1:3::1").client, peer("2001:db8:1:2::1").client);
   for (const char* proxy : {"127.0.0.1", "::1", "::ffff:127.0.0.1"}) {

@@ -18,7 +18,8 @@ class Service:
             self.port = probe.getsockname()[1]
         self.began = time.monotonic()
         self.process = subprocess.Popen(
-            [assets.program, "serve", "--models", assets.models, "--port", str(self.port), "--precision", precision],
+            [assets.program, "serve", "--models", assets.models, "--port", str(self.port), "--precision", precision,
+             "--state", "none"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.start_seconds = self._until_ready()
         self.body = form(assets.study())

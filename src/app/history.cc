@@ -7,6 +7,7 @@
 #include "app/choices.h"
 #include "app/commands.h"
 #include "app/history_rows.h"
+#include "app/state_option.h"
 #include "base/error.h"
 #include "fusion/names.h"
 #include "history/store.h"
@@ -15,14 +16,16 @@ namespace ctclip::app {
 namespace {
 
 struct HistoryCommand {
-  std::filesystem::path state, output;
-  std::string status, from, to, id;
+  std::filesystem::path output;
+  std::string state, status, from, to, id;
   int64_t limit = 20;
   bool audit = false, json = false;
 };
 
 history::Store open(const HistoryCommand& command) {
-  return history::Store::read_only(command.state / "history.db");
+  const std::filesystem::path folder = state_folder(command.state);
+  if (folder.empty()) throw Error(Code::usage, "--state: expected a folder, found none");
+  return history::Store::read_only(folder / "history.db");
 }
 
 std::optional<history::Time> time_option(const std::string& name, const std::string& text) {
@@ -80,9 +83,8 @@ int export_table(const HistoryCommand& command) {
 CLI::App* add(CLI::App& history, const char* name, const char* does, HistoryCommand& options) {
   CLI::App* command = history.add_subcommand(name, does);
   command->footer(std::string(kWarningEnglish));
-  command->add_option("--state", options.state, "Folder of the service's state, as its own --state")
-      ->envname("CTCLIP_STATE")
-      ->required();
+  add_state_option(*command, options.state,
+                   "Folder of the service's state, as its own --state; default: the user's");
   return command;
 }
 
@@ -98,8 +100,7 @@ void add_filters(CLI::App& command, HistoryCommand& options) {
 
 void add_history(CLI::App& app, Action& action) {
   auto options = std::make_shared<HistoryCommand>();
-  CLI::App* history =
-      app.add_subcommand("history", "Tell what a service with --state was asked and answered");
+  CLI::App* history = app.add_subcommand("history", "Tell what a service was asked and answered");
   history->footer(std::string(kWarningEnglish));
   history->require_subcommand(1);
   CLI::App* listing = add(*history, "list", "Print the newest studies", *options);

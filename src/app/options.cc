@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "app/choices.h"
+#include "app/values.h"
 #include "base/error.h"
 #include "base/terminal.h"
 #include "isolation/isolated_loader.h"
@@ -44,8 +45,9 @@ std::chrono::milliseconds milliseconds(double seconds) {
 }
 
 void add_threads_option(CLI::App& command, int& threads) {
-  command.add_option("--threads", threads, "Threads that compute; 0 for one on each core")
-      ->check(CLI::Range(0, 1024))
+  take_number(
+      command.add_option("--threads", threads, "Threads that compute; 0 for one on each core"), 0,
+      1024)
       ->capture_default_str();
 }
 

@@ -2,7 +2,6 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <cctype>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -12,17 +11,22 @@
 #include <string>
 
 #include "app/commands.h"
+#include "app/environment.h"
 #include "app/log_options.h"
 #include "app/options.h"
 #include "app/reload.h"
 #include "app/service_manager.h"
+#include "app/state_option.h"
 #include "app/stop_signals.h"
+#include "app/values.h"
+#include "base/error.h"
 #include "base/log.h"
 #include "fusion/names.h"
 #include "isolation/isolated_loader.h"
 #include "nn/precision.h"
 #include "pipeline/load.h"
 #include "server/server.h"
+#include "server/trusted_proxies.h"
 
 namespace ctclip::app {
 namespace {
@@ -35,6 +39,8 @@ struct ServeOptions {
   double body_timeout = 3600, read_timeout = 300, study_timeout = 3600, stop_timeout = 840;
   uint64_t read_memory = 0;
   LogOptions log;
+  std::string state;                                          ///< see state_folder()
+  std::string environment;                                    ///< what is wrong with it
   int keep_uploads = 0, keep_results = 30, keep_audit = 365;  // days
 };
 
@@ -95,6 +101,12 @@ void say_where(const Server& server, const std::string& host) {
                   server.url()));
 }
 
+void say_what_is_kept(const std::filesystem::path& state) {
+  const std::string where = state.empty() ? "nothing outlasts this process (--state none)"
+                                          : "accepted studies and answers are in " + state.string();
+  log_event(spdlog::level::info, "state", {{"folder", state.string()}}, "state: " + where);
+}
+
 int serve(const ServeOptions& options) {
   block_stop_signals();
   block_hangup();
@@ -115,6 +127,7 @@ int serve(const ServeOptions& options) {
       },
       [&] { manager.reloading([&] { reload.run(); }); });
   say_where(server, options.server.host);
+  say_what_is_kept(options.server.state);
   Loading loading(options, server, manager);
   manager.watch([&server] { return server.responsive(kAliveWithin); });
   const std::size_t cut_off = server.run();
@@ -130,47 +143,50 @@ int serve(const ServeOptions& options) {
   return status;
 }
 
-void add_bytes(CLI::App& command, const char* name, uint64_t& value, const char* meaning) {
-  command.add_option(name, value, meaning)->transform(CLI::AsSizeValue(false));
+constexpr uint64_t kMostBytes = uint64_t{1} << 62;
+
+void add_bytes(CLI::App& command, const char* name, uint64_t& value, const char* meaning,
+               uint64_t least = 0) {
+  take_bytes(command.add_option(name, value, meaning), least, kMostBytes);
 }
 
-void add_seconds(CLI::App& command, const char* name, double& value, const char* meaning) {
-  command.add_option(name, value, meaning)->check(CLI::Range(0.001, 604'800.0));
+void add_seconds(CLI::App& command, const char* name, double& value, const char* meaning,
+                 double least = 0.001) {
+  take_seconds(command.add_option(name, value, meaning), least, 604'800);
+}
+
+template <typename Number>
+void add_number(CLI::App& command, const char* name, Number& value, const char* meaning,
+                int64_t least, int64_t most) {
+  take_number(command.add_option(name, value, meaning), least, most);
 }
 
 void add_study_limits(CLI::App& command, Limits& limits) {
-  add_bytes(command, "--max-upload", limits.upload_bytes, "largest upload, bytes");
-  add_bytes(command, "--max-inflated", limits.inflated_bytes, "largest inflated study, bytes");
-  command.add_option("--max-ratio", limits.ratio, "times its size that an archive may inflate to")
-      ->check(CLI::Range(2, 10'000));
-  command.add_option("--max-entries", limits.entries, "files in an archive or folder")
-      ->check(CLI::Range(1, 10'000'000));
-  command.add_option("--max-depth", limits.depth, "folders inside one another")
-      ->check(CLI::Range(1, 1'000));
+  add_bytes(command, "--max-upload", limits.upload_bytes, "largest upload, bytes", 1);
+  add_bytes(command, "--max-inflated", limits.inflated_bytes, "largest inflated study, bytes", 1);
+  add_number(command, "--max-ratio", limits.ratio, "times its size that an archive may inflate to",
+             2, 10'000);
+  add_number(command, "--max-entries", limits.entries, "files in an archive or folder", 1,
+             10'000'000);
+  add_number(command, "--max-depth", limits.depth, "folders inside one another", 1, 1'000);
   add_bytes(command, "--max-dicom-header", limits.header_bytes,
-            "bytes of one DICOM file before its pixel data");
-  command.add_option("--min-slices", limits.min_slices, "valid slices that a series needs")
-      ->check(CLI::Range(20, 5'000));
-  command.add_option("--max-slices", limits.max_slices, "slices of a series or NIfTI volume")
-      ->check(CLI::Range(20, 100'000));
-  command.add_option("--max-matrix", limits.max_matrix, "rows or columns of an image")
-      ->check(CLI::Range(64, 32'768));
-  command.add_option("--max-voxels", limits.max_voxels, "voxels of a volume, 4 bytes each")
-      ->check(CLI::Range(int64_t{1} << 20, int64_t{1} << 34));
+            "bytes of one DICOM file before its pixel data", 1);
+  add_number(command, "--min-slices", limits.min_slices, "valid slices that a series needs", 20,
+             5'000);
+  add_number(command, "--max-slices", limits.max_slices, "slices of a series or NIfTI volume", 20,
+             100'000);
+  add_number(command, "--max-matrix", limits.max_matrix, "rows or columns of an image", 64, 32'768);
+  add_number(command, "--max-voxels", limits.max_voxels, "voxels of a volume, 4 bytes each",
+             int64_t{1} << 20, int64_t{1} << 34);
 }
 
 void add_service_limits(CLI::App& command, ServeOptions& options) {
   ServerOptions& server = options.server;
-  command.add_option("--max-connections", server.connections, "open connections")
-      ->check(CLI::Range(1, 100'000));
-  command
-      .add_option("--client-connections", server.client_connections,
-                  "open connections of one address; 0 for no such limit")
-      ->check(CLI::Range(0, 100'000));
-  command
-      .add_option("--client-studies", server.client_studies,
-                  "studies of one API key or address at once; 0 for no such limit")
-      ->check(CLI::Range(0, 100'000));
+  add_number(command, "--max-connections", server.connections, "open connections", 1, 100'000);
+  add_number(command, "--client-connections", server.client_connections,
+             "open connections of one address; 0 for no such limit", 0, 100'000);
+  add_number(command, "--client-studies", server.client_studies,
+             "studies of one API key or address at once; 0 for no such limit", 0, 100'000);
   add_seconds(command, "--handshake-timeout", options.handshake_timeout, "seconds for TLS' own");
   add_seconds(command, "--header-timeout", options.header_timeout,
               "seconds for a request's header");
@@ -183,11 +199,23 @@ void add_service_limits(CLI::App& command, ServeOptions& options) {
   add_bytes(command, "--read-memory", options.read_memory,
             "bytes of memory for the same; 0: what the largest study within the limits takes");
   add_seconds(command, "--study-timeout", options.study_timeout, "seconds to answer a study in");
-  command
-      .add_option("--stop-timeout", options.stop_timeout,
-                  "seconds for accepted studies once it is told to stop; 503 to the rest")
-      ->check(CLI::Range(0.0, 604'800.0));
+  add_seconds(command, "--stop-timeout", options.stop_timeout,
+              "seconds for accepted studies once it is told to stop; 503 to the rest", 0);
   add_bytes(command, "--disk-reserve", server.disk_reserve, "bytes of disk that stay free");
+}
+
+/// A network of --trusted-proxy.
+CLI::Validator network() {
+  return CLI::Validator(
+      [](std::string& typed) -> std::string {
+        try {
+          TrustedProxies({typed});
+        } catch (const Error& error) {
+          return error.what();
+        }
+        return {};
+      },
+      "CIDR");
 }
 
 void add_access(CLI::App& command, ServerOptions& server) {
@@ -201,6 +229,12 @@ void add_access(CLI::App& command, ServerOptions& server) {
   certificate->needs(key);
   key->needs(certificate);
   command
+      .add_option("--trusted-proxy", server.trusted_proxies,
+                  "address or network, as 10.0.0.0/8 or fd00::/8, of a proxy whose X-Forwarded-For "
+                  "or Forwarded names the client; can be repeated, or separated by commas")
+      ->delimiter(',')
+      ->check(network());
+  command
       .add_option("--cors-origin", server.cors_origins,
                   "origin whose pages may use the service, as https://viewer.example.org; can be "
                   "repeated, or separated by commas")
@@ -209,25 +243,17 @@ void add_access(CLI::App& command, ServerOptions& server) {
 
 void add_state(CLI::App& command, ServeOptions& options) {
   constexpr int kMostDays = 36'500;
-  command.add_option("--state", options.server.state,
-                     "folder in which accepted studies and their answers outlast the service, of "
-                     "this process alone; default: none, in memory");
-  command
-      .add_option("--keep-results", options.keep_results, "days that answers stay in the history")
-      ->check(CLI::Range(1, kMostDays));
-  command.add_option("--keep-audit", options.keep_audit, "days that the audit stays")
-      ->check(CLI::Range(1, kMostDays));
-  command
-      .add_option("--keep-uploads", options.keep_uploads,
-                  "days that uploads of answered studies stay on disk; 0: gone when answered")
-      ->check(CLI::Range(0, kMostDays));
-}
-
-/// A service takes its options from the environment, too: "--max-upload" is CTCLIP_MAX_UPLOAD.
-std::string variable_of(const std::string& option) {
-  std::string name = "CTCLIP_" + option.substr(option.find_first_not_of('-'));
-  for (char& c : name) c = c == '-' ? '_' : static_cast<char>(std::toupper(c));
-  return name;
+  add_state_option(command, options.state,
+                   "folder in which accepted studies and their answers outlast the service, of "
+                   "this process alone; `none` to keep nothing; default: $XDG_STATE_HOME/ctclip, "
+                   "else ~/.local/state/ctclip");
+  add_number(command, "--keep-results", options.keep_results,
+             "days that answers stay in the history", 1, kMostDays);
+  add_number(command, "--keep-audit", options.keep_audit, "days that the audit stays", 1,
+             kMostDays);
+  add_number(command, "--keep-uploads", options.keep_uploads,
+             "days that uploads of answered studies stay on disk; 0: gone when answered", 0,
+             kMostDays);
 }
 
 }  // namespace
@@ -239,13 +265,10 @@ void add_serve(CLI::App& app, Action& action) {
   add_model_options(*command, options->model);
   ServerOptions& server = options->server;
   command->add_option("--host", server.host, "address to listen on; 0.0.0.0 for every one");
-  command->add_option("--port", server.port, "0 for any free one");
-  command
-      ->add_option("--jobs", server.jobs,
-                   "studies in the detectors at once; one more is read meanwhile")
-      ->check(CLI::Range(1, 64));
-  command->add_option("--queue", server.queue, "studies that wait; 429 beyond")
-      ->check(CLI::Range(0, 100'000));
+  add_number(*command, "--port", server.port, "0 for any free one", 0, 65'535);
+  add_number(*command, "--jobs", server.jobs,
+             "studies in the detectors at once; one more is read meanwhile", 1, 64);
+  add_number(*command, "--queue", server.queue, "studies that wait; 429 beyond", 0, 100'000);
   command->add_option(
       "--spool", server.spool,
       "folder for uploads, of this process alone; default: a private one in TMPDIR");
@@ -257,9 +280,12 @@ void add_serve(CLI::App& app, Action& action) {
   add_service_limits(*command, *options);
   add_log_options(*command, options->log);
   for (CLI::Option* option : command->get_options()) {
-    if (option->get_name() != "--cors-origin") option->capture_default_str();  // a list of none
+    if (option->get_delimiter() == '\0') option->capture_default_str();  // not of an empty list
     if (option->get_name() != "--help") option->envname(variable_of(option->get_name()));
   }
+  command->preparse_callback([options, command](std::size_t) {
+    options->environment = complaint_about_environment(*command);
+  });
   command->callback([options, &action] {
     options->server.header_timeout = milliseconds(options->header_timeout);
     options->server.idle_timeout = milliseconds(options->idle_timeout);
@@ -270,7 +296,11 @@ void add_serve(CLI::App& app, Action& action) {
     options->server.retention = {std::chrono::days(options->keep_uploads),
                                  std::chrono::days(options->keep_results),
                                  std::chrono::days(options->keep_audit)};
-    action = [options] { return serve(*options); };
+    action = [options] {
+      if (!options->environment.empty()) throw Error(Code::usage, options->environment);
+      options->server.state = state_folder(options->state);
+      return serve(*options);
+    };
   });
 }
 

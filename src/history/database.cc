@@ -159,9 +159,8 @@ OpenedDatabase open_for_writing(const fs::path& file) {
 
 SQLite::Database open_for_reading(const fs::path& file) {
   if (!fs::exists(file)) {
-    throw Error(Code::usage, file.string() +
-                                 ": there is no history; a service with --state makes "
-                                 "one");
+    throw Error(Code::usage,
+                file.string() + ": there is no history; a service with this --state makes one");
   }
   const auto open = [](const std::string& name, int more) {
     SQLite::Database database(name, SQLite::OPEN_READONLY | more, kBusyMilliseconds);

@@ -6,6 +6,9 @@
 namespace ctclip::history {
 namespace {
 
+/// Refused keys that are remembered: strangers cause them, and must not fill the disk.
+constexpr int64_t kRefusedKeys = 100'000;
+
 Time before(std::chrono::hours age) {
   return now() - std::chrono::duration_cast<std::chrono::milliseconds>(age).count();
 }
@@ -44,6 +47,11 @@ std::vector<std::string> Store::prune(const Retention& retention, int64_t most) 
     bound(database_, "DELETE FROM studies WHERE upload = 0 AND " + had_its_time, results, last)
         .exec();
     bound(database_, "DELETE FROM audit WHERE time < ?", before(retention.audit)).exec();
+    bound(database_,
+          "DELETE FROM audit WHERE event = 'refused' AND number <= (SELECT number FROM audit WHERE "
+          "event = 'refused' ORDER BY number DESC LIMIT 1 OFFSET ?)",
+          kRefusedKeys)
+        .exec();
     transaction.commit();
     return ids;
   });

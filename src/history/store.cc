@@ -235,6 +235,17 @@ std::vector<std::string> Store::uploads() const {
   });
 }
 
+void Store::note_refused_key(const std::string& client, const std::string& detail) {
+  const std::lock_guard lock(mutex_);
+  translated([&] {
+    bound(database_,
+          "INSERT INTO audit (time, event, study, owner, client, detail) VALUES (?, 'refused', '', "
+          "'', ?, ?)",
+          now(), client, detail)
+        .exec();
+  });
+}
+
 void Store::note_read(const Study& study, const Viewer& viewer) {
   const std::lock_guard lock(mutex_);
   translated([&] { note_by("read", study.id, viewer); });

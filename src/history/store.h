@@ -63,12 +63,15 @@ class Store {
   /// Ids of the studies whose upload should be on disk.
   std::vector<std::string> uploads() const;
 
+  /// A request came with a key that is not known. `detail`: what it asked for.
+  void note_refused_key(const std::string& client, const std::string& detail);
   /// Somebody was shown the answer.
   void note_read(const Study& study, const Viewer& viewer);
   /// Oldest first, after the one of this number.
   std::vector<Event> events(int64_t after, int64_t limit) const;
 
-  /// Forgets what has had its time, and more than `most` ended studies. Returns the ids of the
+  /// Forgets what has had its time, more than `most` ended studies, and all but the newest refused
+  /// keys of the audit. Returns the ids of the
   /// studies whose uploads are to be removed; they count as on disk until `forget_upload`.
   std::vector<std::string> prune(const Retention& retention, int64_t most);
 

@@ -82,7 +82,7 @@ struct Event {
   int64_t number = 0;
   Time time = 0;
   std::string event;  ///< accepted, reused, started, done, failed, cancelled, read, recovered,
-                      ///< discarded, expired
+                      ///< discarded, expired; refused: a key, and no study
   std::string study, owner, client, detail;
 };
 

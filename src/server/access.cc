@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "server/text.h"
 
 namespace ctclip {
@@ -98,7 +97,7 @@ std::optional<Identity> Gate::find(std::string_view key) const {
   return Identity{found->id, found->scopes};
 }
 
-Identity Gate::admit(Access access, std::string_view key, const Peer& peer) {
+Identity Gate::identify(Access access, std::string_view key, const Peer& peer) {
   const bool here = access == Access::operate && peer.loopback && (key.empty() || !has_keys());
   if (access == Access::open || here) return {};
   if (!has_keys()) {
@@ -114,14 +113,15 @@ Identity Gate::admit(Access access, std::string_view key, const Peer& peer) {
     if (!failed_.count(peer.address)) {
       throw Error(Code::too_many_attempts, "Too many wrong API keys came from this address.");
     }
-    log().warn("a wrong API key came from {}", peer.address);
     throw Error(Code::unauthenticated, "The API key is not known.");
   }
-  if (!allows(*identity, access)) {
-    throw Error(Code::forbidden, "The API key " + identity->id + " does not have the scope " +
-                                     std::string(scope_for(access)) + ".");
-  }
   return *std::move(identity);
+}
+
+void require_scope(const Identity& identity, Access access) {
+  if (identity.id.empty() || allows(identity, access)) return;
+  throw Error(Code::forbidden, "The API key " + identity.id + " does not have the scope " +
+                                   std::string(scope_for(access)) + ".");
 }
 
 std::string_view presented_key(std::string_view authorization, std::string_view x_api_key) {

@@ -60,9 +60,10 @@ class Gate {
   /// Takes up a changed file. Throws as `read_keys` and leaves the old keys in force.
   void reload();
 
-  /// `key`: what the client sent, empty for none. Throws Error{unauthenticated, forbidden,
-  /// too_many_attempts}.
-  Identity admit(Access access, std::string_view key, const Peer& peer);
+  /// Who it is that wants `access`; nobody in particular if no key is needed. `key`: what the
+  /// client sent, empty for none. Throws Error{unauthenticated, forbidden, too_many_attempts};
+  /// forbidden only without keys.
+  Identity identify(Access access, std::string_view key, const Peer& peer);
 
  private:
   std::optional<Identity> find(std::string_view key) const;
@@ -72,6 +73,9 @@ class Gate {
   std::shared_ptr<const std::vector<ApiKey>> keys_;
   FailedAttempts failed_;
 };
+
+/// Throws Error{forbidden} if the identity of a key lacks the scope.
+void require_scope(const Identity& identity, Access access);
 
 /// The key in `Authorization: Bearer KEY`, else that in `X-API-Key: KEY`, else nothing.
 std::string_view presented_key(std::string_view authorization, std::string_view x_api_key);

@@ -37,18 +37,32 @@ void dress(const Exchange& exchange, const Cors& cors, bool secure, Reply& reply
   cors.mark(reply, view(exchange.parser.get()[http::field::origin]));
 }
 
+ForwardedHeaders forwarded_headers(const Header& header) {
+  const auto values = [&](auto field) {
+    std::vector<std::string_view> found;
+    const auto [first, last] = header.equal_range(field);
+    for (auto one = first; one != last; ++one) found.push_back(view(one->value()));
+    return found;
+  };
+  return {values("X-Forwarded-For"), values("Forwarded")};
+}
+
 void note_served(const Exchange& exchange, int status, std::size_t sent, Metrics& metrics) {
   const std::string_view route = name_of(exchange.route);
   const double seconds = exchange.seconds();
   metrics.served({route, status, seconds, exchange.received, sent});
+  nlohmann::ordered_json fields = {
+      {"request_id", exchange.asker.request_id},
+      {"client", exchange.peer.ip},
+      {"method", view(http::to_string(exchange.parser.get().method()))},
+      {"route", route},
+      {"status", status},
+      {"received", exchange.received},
+      {"sent", sent},
+      {"seconds", seconds}};
+  if (!exchange.identity.id.empty()) fields["key"] = exchange.identity.id;
   log_event(is_probe(exchange.route) ? spdlog::level::debug : spdlog::level::info, "request",
-            {{"request_id", exchange.asker.request_id},
-             {"method", view(http::to_string(exchange.parser.get().method()))},
-             {"route", route},
-             {"status", status},
-             {"received", exchange.received},
-             {"sent", sent},
-             {"seconds", seconds}});
+            fields);
 }
 
 }  // namespace ctclip

@@ -7,9 +7,11 @@
 #include "server/event_stream.h"
 #include "server/identity.h"
 #include "server/metrics.h"
+#include "server/peer.h"
 #include "server/reply.h"
 #include "server/routes.h"
 #include "server/security_headers.h"
+#include "server/trusted_proxies.h"
 #include "server/wire.h"
 
 namespace ctclip {
@@ -22,6 +24,7 @@ struct Exchange {
   Asker asker;
   Clock::time_point began = Clock::now();
   Route route = Route::unknown;
+  Peer peer;  ///< who sent it
   Identity identity;
   history::Viewer viewer;
   std::optional<EventStream> events;  ///< what follows the answer, until the connection ends
@@ -36,6 +39,8 @@ std::optional<Reply> preflight(const Exchange& exchange, const Cors& cors);
 Reply failure_of(const Exchange& exchange, const Error& error, const Jobs& jobs);
 /// Adds the headers that every answer has, whatever it says. `secure`: it goes over TLS.
 void dress(const Exchange& exchange, const Cors& cors, bool secure, Reply& reply);
+/// What it says of the proxies that it came through.
+ForwardedHeaders forwarded_headers(const Header& header);
 /// Counts and logs a request that has been served.
 void note_served(const Exchange& exchange, int status, std::size_t sent, Metrics& metrics);
 

@@ -131,8 +131,7 @@ void Listener::serve(tcp::socket socket) {
   socket.set_option(asio::socket_base::keep_alive(true), ignored);
   const asio::any_io_executor strand = socket.get_executor();
   const tcp::endpoint other = socket.remote_endpoint(ignored);
-  Peer peer = peer_of(other.address());
-  auto slot = service_.client_connections.take(peer.client);
+  auto slot = service_.client_connections.take(service_.proxies.peer_of(other.address()).client);
   const bool full =
       service_.connections.size() >= static_cast<std::size_t>(service_.options.connections);
   if (!slot) {
@@ -141,7 +140,7 @@ void Listener::serve(tcp::socket socket) {
     refuse(std::move(socket), Code::too_many_connections);
   } else {
     asio::co_spawn(
-        strand, serve_connection({std::move(socket), std::move(peer), *std::move(slot)}, service_),
+        strand, serve_connection({std::move(socket), other.address(), *std::move(slot)}, service_),
         asio::detached);
   }
 }

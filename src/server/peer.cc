@@ -6,12 +6,15 @@ namespace ctclip {
 
 namespace ip = boost::asio::ip;
 
+ip::address unmapped(const ip::address& address) {
+  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
+  return ip::make_address_v4(ip::v4_mapped, address.to_v6());
+}
+
 Peer peer_of(const ip::address& address) {
-  ip::address known = address;
-  if (known.is_v6() && known.to_v6().is_v4_mapped()) {
-    known = ip::make_address_v4(ip::v4_mapped, known.to_v6());
-  }
+  const ip::address known = unmapped(address);
   Peer peer;
+  peer.ip = known.to_string();
   peer.loopback = known.is_loopback();
   if (known.is_v6() && !peer.loopback) {
     auto bytes = known.to_v6().to_bytes();

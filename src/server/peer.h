@@ -9,8 +9,12 @@
 
 namespace ctclip {
 
-/// The other end of a connection.
+/// An IPv4 address in IPv6 form as IPv4, any other as it is.
+boost::asio::ip::address unmapped(const boost::asio::ip::address& address);
+
+/// The other end of a connection, or whoever a trusted proxy speaks for.
 struct Peer {
+  std::string ip;       ///< whole, for logs and the audit
   std::string address;  ///< an IPv4 address, or the first 64 bits of an IPv6 one: one household
   bool loopback = false;
   /// Whom the limits of one client count for. Empty, which is nobody, for 127.0.0.1 and ::1: there

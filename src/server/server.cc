@@ -58,14 +58,15 @@ class Server::Impl {
         client_connections_(options_.client_connections),
         client_studies_(options_.client_studies),
         cors_(options_.cors_origins),
+        proxies_(options_.trusted_proxies),
         tls_(open_tls(options_)),
         studies_(options_, store_, spool_, jobs_),
         jobs_(options_.jobs + read_ahead(options_), options_.queue - read_ahead(options_),
               Jobs::kLease, options_.study_time),
         disk_(kDiskThreads),
-        service_{options_,        spool_,   jobs_,     store_, studies_,
-                 connections_,    metrics_, disk_,     gate_,  client_connections_,
-                 client_studies_, cors_,    tls_.get()},
+        service_{options_,        spool_,   jobs_,    store_,    studies_,
+                 connections_,    metrics_, disk_,    gate_,     client_connections_,
+                 client_studies_, cors_,    proxies_, tls_.get()},
         listener_(context_, service_),
         caretaker_(studies_) {
     studies_.recover();
@@ -148,6 +149,7 @@ class Server::Impl {
   Gate gate_;
   Quota client_connections_, client_studies_;
   const Cors cors_;
+  const TrustedProxies proxies_;
   const std::unique_ptr<Tls> tls_;
   Studies studies_;
   Jobs jobs_;  // its threads tell the studies, and end before they go

@@ -47,6 +47,7 @@ struct ServerOptions {
   std::chrono::milliseconds stop_timeout{840'000};
 
   std::filesystem::path api_keys;  ///< docs/cli.md "keys"; empty: nobody is asked for a key
+  std::vector<std::string> trusted_proxies;        ///< whose word on a client's address is taken
   std::filesystem::path tls_certificate, tls_key;  ///< PEM; both empty: plain HTTP
   std::vector<std::string> cors_origins;
 };

@@ -54,7 +54,7 @@ class Session : public Connection, public std::enable_shared_from_this<Session> 
  public:
   Session(Accepted accepted, Service& service)
       : stream_(std::move(accepted.socket), service.tls ? service.tls->context() : nullptr),
-        peer_(std::move(accepted.peer)),
+        address_(std::move(accepted.address)),
         slot_(std::move(accepted.slot)),
         service_(service),
         buffer_(kChunk * 2) {}
@@ -69,7 +69,8 @@ class Session : public Connection, public std::enable_shared_from_this<Session> 
   asio::awaitable<error_code> read_header(Parser& parser);
   asio::awaitable<std::optional<Reply>> answer(Exchange& exchange, error_code header_error);
   asio::awaitable<Reply> route(Exchange& exchange);
-  void admit(Exchange& exchange);
+  asio::awaitable<void> admit(Exchange& exchange);
+  asio::awaitable<void> record_refused_key(const Exchange& exchange);
   asio::awaitable<Reply> studies(Exchange& exchange, const Target& target);
   asio::awaitable<Submission> take(Exchange& exchange, const std::string& query,
                                    Jobs::Place& place);
@@ -87,8 +88,8 @@ class Session : public Connection, public std::enable_shared_from_this<Session> 
   bool client_left();
 
   Transport stream_;
-  const Peer peer_;
-  const Quota::Slot slot_;  ///< of the connection
+  const asio::ip::address address_;  ///< of the other end
+  const Quota::Slot slot_;           ///< of the connection
   Service& service_;
   beast::flat_buffer buffer_;  ///< what has come and is not yet read: pipelined requests, too
   bool first_ = true;
@@ -123,7 +124,7 @@ asio::awaitable<bool> Session::greet() {
   stream_.expires_after(service_.options.handshake_timeout);
   const error_code error = co_await stream_.handshake();
   if (!error) co_return true;
-  log().debug("no TLS with {}: {}", peer_.address, error.message());
+  log().debug("no TLS with {}: {}", unmapped(address_).to_string(), error.message());
   co_await linger();
   co_return false;
 }
@@ -135,6 +136,10 @@ asio::awaitable<bool> Session::serve_one() {
   enter(Phase::working);
   exchange.began = Clock::now();
   exchange.asker = asker_of(exchange.parser.get());
+  // A header that cannot be read whole names nobody: its last fields, the nearest proxy's, are
+  // missing.
+  exchange.peer = service_.proxies.client_of(
+      address_, header_error ? ForwardedHeaders() : forwarded_headers(exchange.parser.get()));
   const Metrics::InFlight counted(service_.metrics);
   std::optional<Reply> reply = co_await answer(exchange, header_error);
   enter(Phase::working);
@@ -196,7 +201,7 @@ asio::awaitable<Reply> Session::route(Exchange& exchange) {
   if (std::optional<Reply> allowed = preflight(exchange, service_.cors))
     co_return *std::move(allowed);
   require_allowed(exchange.route, view(header.method_string()));
-  admit(exchange);
+  co_await admit(exchange);
   require_plain_body(exchange.parser);
   if (exchange.route == Route::predict) {
     co_return co_await predict(exchange, target.query);
@@ -211,14 +216,37 @@ asio::awaitable<Reply> Session::route(Exchange& exchange) {
   co_return reply;
 }
 
-void Session::admit(Exchange& exchange) {
+asio::awaitable<void> Session::admit(Exchange& exchange) {
   const Header& header = exchange.parser.get();
-  exchange.identity = service_.gate.admit(
-      access_of(exchange.route, view(header.method_string())),
-      presented_key(view(header[http::field::authorization]), view(header["X-API-Key"])), peer_);
-  error_code gone;
+  const Access access = access_of(exchange.route, view(header.method_string()));
+  const std::string_view key =
+      presented_key(view(header[http::field::authorization]), view(header["X-API-Key"]));
+  std::optional<Error> refused;
+  try {
+    exchange.identity = service_.gate.identify(access, key, exchange.peer);
+  } catch (const Error& error) {
+    refused = error;
+  }
+  if (refused && refused->code() == Code::unauthenticated && !key.empty()) {
+    co_await record_refused_key(exchange);
+  }
+  if (refused) throw Error(*refused);
+  require_scope(exchange.identity, access);
   exchange.viewer = {exchange.identity.id, exchange.identity.scopes.has(Scope::admin),
-                     stream_.socket().remote_endpoint(gone).address().to_string()};
+                     exchange.peer.ip};
+}
+
+// Guesses beyond FailedAttempts' limit are not recorded: they would fill the history.
+asio::awaitable<void> Session::record_refused_key(const Exchange& exchange) {
+  log_event(spdlog::level::warn, "key_refused",
+            {{"request_id", exchange.asker.request_id}, {"client", exchange.peer.ip}});
+  co_await on_disk(service_.disk, [&] {
+    try {
+      service_.store.note_refused_key(exchange.peer.ip, std::string(name_of(exchange.route)));
+    } catch (const Error& error) {
+      log().error("history: a refused key could not be recorded: {}", error.what());
+    }
+  });
 }
 
 asio::awaitable<Reply> Session::studies(Exchange& exchange, const Target& target) {
@@ -243,7 +271,7 @@ asio::awaitable<Submission> Session::take(Exchange& exchange, const std::string&
   const uint64_t coming = exchange.parser.content_length().value_or(0);
   if (coming > limit + UploadForm::kOverhead) refuse_too_large(limit);
   std::string key = stored_key(view(header["Idempotency-Key"]));
-  Quota::Slot turn = take_turn(service_.client_studies, exchange.identity, peer_);
+  Quota::Slot turn = take_turn(service_.client_studies, exchange.identity, exchange.peer);
   place = service_.jobs.reserve();
   co_await on_disk(service_.disk, [&] { service_.spool.require_space(coming); });
   co_await say_continue(header);

@@ -16,6 +16,7 @@
 #include "server/spool.h"
 #include "server/studies.h"
 #include "server/tls.h"
+#include "server/trusted_proxies.h"
 
 namespace ctclip {
 
@@ -33,6 +34,7 @@ struct Service {
   Quota& client_connections;
   Quota& client_studies;
   const Cors& cors;
+  const TrustedProxies& proxies;
   Tls* tls;  ///< none: plain HTTP
   std::atomic<bool> stopping = false;
 };
@@ -40,7 +42,7 @@ struct Service {
 /// A connection that was taken.
 struct Accepted {
   boost::asio::ip::tcp::socket socket;
-  Peer peer;
+  boost::asio::ip::address address;  ///< of the other end
   Quota::Slot slot;
 };
 

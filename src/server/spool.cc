@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 constexpr std::string_view kPrefix = "ctclip-";
 constexpr std::string_view kSuffix = ".upload";
 constexpr std::string_view kWhat = "The folder for uploads";
+constexpr std::string_view kAdvice = "name another folder with --spool";
 
 std::string reason(int error) { return std::generic_category().message(error); }
 
@@ -33,16 +34,18 @@ std::string reason(int error) { return std::generic_category().message(error); }
   throw Error(Code::internal, "The upload cannot be kept on disk: " + reason(error) + ".");
 }
 
-/// Holds the folder for this process; no descriptor where another one has it or it is not a folder
-/// of ours.
-Descriptor lock_folder(const fs::path& folder) {
-  Descriptor held(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+/// A folder of this user; no descriptor for anything else.
+Descriptor open_folder(const fs::path& folder) {
+  Descriptor opened(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   struct stat facts {};
-  if (held.get() < 0 || fstat(held.get(), &facts) != 0 || facts.st_uid != geteuid() ||
-      flock(held.get(), LOCK_EX | LOCK_NB) != 0) {
-    return {};
-  }
-  return held;
+  if (opened.get() < 0 || fstat(opened.get(), &facts) != 0 || facts.st_uid != geteuid()) return {};
+  return opened;
+}
+
+/// Holds a folder of this user for this process; no descriptor if another process has it.
+Descriptor lock_folder(Descriptor folder) {
+  if (folder.get() < 0 || flock(folder.get(), LOCK_EX | LOCK_NB) != 0) return {};
+  return folder;
 }
 
 /// The id in the name of an upload; empty for any other file.
@@ -82,7 +85,7 @@ void remove_dead_folders(const fs::path& parent) {
     if (!entry.path().filename().string().starts_with(temporary_prefix())) continue;
     const auto age = fs::file_time_type::clock::now() - entry.last_write_time(ignored);
     if (ignored || age < std::chrono::minutes(1)) continue;
-    if (const Descriptor held = lock_folder(entry.path()); held.get() >= 0) {
+    if (const Descriptor held = lock_folder(open_folder(entry.path())); held.get() >= 0) {
       clear_leftovers(entry.path(), {});
       fs::remove(entry.path(), ignored);
     }
@@ -105,30 +108,31 @@ void settle_folder(const fs::path& folder) {
   if (opened.get() >= 0) fsync(opened.get());
 }
 
-void make_folder(const fs::path& folder, std::string_view what) {
+void make_folder(const fs::path& folder, std::string_view what, std::string_view advice) {
   std::error_code ignored;
   if (folder.has_parent_path()) fs::create_directories(folder.parent_path(), ignored);
   if (mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
-    throw Error(Code::usage, std::string(what) + ", " + folder.string() +
-                                 ", cannot be made: " + reason(errno) + ".");
+    throw Error(Code::usage, std::string(what) + ", " + folder.string() + ", cannot be made: " +
+                                 reason(errno) + "; " + std::string(advice) + ".");
   }
   settle_folder(fs::canonical(folder, ignored).parent_path());
 }
 
 }  // namespace
 
-Descriptor hold_folder(const fs::path& folder, std::string_view what) {
-  make_folder(folder, what);
+Descriptor hold_folder(const fs::path& folder, std::string_view what, std::string_view advice) {
+  make_folder(folder, what, advice);
   std::error_code ignored;
   // Whoever names the folder may have put it elsewhere by a link, as systemd does with a state's.
-  Descriptor held = lock_folder(fs::canonical(folder, ignored));
+  Descriptor opened = open_folder(fs::canonical(folder, ignored));
   const std::string name = std::string(what) + ", " + folder.string();
-  if (held.get() < 0) {
-    throw Error(Code::usage, name + ", is not this user's or another process uses it.");
-  }
-  if (access(folder.c_str(), W_OK | X_OK) != 0) {
-    throw Error(Code::usage, name + ", is not writable.");
-  }
+  const auto refuse = [&](const std::string& why) {
+    throw Error(Code::usage, name + ", " + why + " " + std::string(advice) + ".");
+  };
+  if (opened.get() < 0) refuse("is not a folder of this user;");
+  Descriptor held = lock_folder(std::move(opened));
+  if (held.get() < 0) refuse("is used by another service: stop that one, or");
+  if (access(folder.c_str(), W_OK | X_OK) != 0) refuse("is not writable;");
   return held;
 }
 
@@ -184,10 +188,10 @@ Spool::Spool(const fs::path& folder, uint64_t reserve, const Leftovers& leftover
     remove_dead_folders(fs::temp_directory_path());
     folder_ = make_temporary(fs::temp_directory_path());
   } else {
-    make_folder(folder, kWhat);
+    make_folder(folder, kWhat, kAdvice);
     folder_ = fs::canonical(folder);
   }
-  lock_ = hold_folder(folder_, kWhat);
+  lock_ = hold_folder(folder_, kWhat, kAdvice);
   clear_leftovers(folder_, leftovers);
 }
 

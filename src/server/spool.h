@@ -14,8 +14,9 @@ namespace ctclip {
 
 /// A folder, or what a link to one leads to; made where it is missing, mode 0700, held for this
 /// process until the descriptor goes.
-/// Throws Error{usage}, which begins with `what`.
-Descriptor hold_folder(const std::filesystem::path& folder, std::string_view what);
+/// Throws Error{usage}, which begins with `what` and ends with `advice`.
+Descriptor hold_folder(const std::filesystem::path& folder, std::string_view what,
+                       std::string_view advice);
 
 /// One upload on disk: a random name, mode 0600. The file goes away with the object.
 class SpoolFile {

@@ -11,7 +11,8 @@ StateFolder::StateFolder(const ServerOptions& options) : spool_(options.spool) {
     }
     return;
   }
-  lock_ = hold_folder(options.state, "The state's folder");
+  lock_ = hold_folder(options.state, "The state's folder",
+                      "name another folder with --state, or keep nothing with --state none");
   folder_ = std::filesystem::canonical(options.state);
   if (spool_.empty()) spool_ = folder_ / "uploads";
 }

@@ -5,6 +5,7 @@ Usage: history_test.py CTCLIP, the program that was built.
 
 import csv
 import json
+import os
 import subprocess
 import sys
 
@@ -15,7 +16,7 @@ from studies import bench, ended, submit
 
 def history(one, *arguments, status=0):
     done = subprocess.run([one.ctclip, "history", *map(str, arguments)], capture_output=True, text=True, timeout=240,
-                          check=False)
+                          env=os.environ | {"XDG_STATE_HOME": str(one.folder / "nobody")}, check=False)
     assert done.returncode == status, f"{arguments} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
     return done
 
@@ -80,7 +81,8 @@ def check_audit(one, good, bad):
 
 
 def check_refusals(one):
-    history(one, "list", status=2)
+    assert "nobody/ctclip/history.db: there is no history" in history(one, "list", status=2).stderr
+    history(one, "list", "--state", "none", status=2)
     history(one, "list", "--state", one.folder / "nowhere", status=2)
     history(one, "list", "--state", one.state, "--from", "yesterday", status=2)
     history(one, "list", "--state", one.state, "--status", "new", status=2)

@@ -70,7 +70,7 @@ def check_confinement(reader):
     given = {targets[name] for name in "012345"}  # zlib reads a copy of the upload's
     assert set(targets.values()) == given and len(given) == 4, targets
     assert all(targets[name] == "/dev/null" for name in "012"), targets
-    assert b"CTCLIP_SECRET" not in (folder / "environ").read_bytes()
+    assert b"SECRET_OF_THE_SERVICE" not in (folder / "environ").read_bytes()
 
 
 def check_signals(service, study):
@@ -168,7 +168,7 @@ def check_nothing_left(service, count=200):
 
 def main():
     ctclip = sys.argv[1]
-    os.environ["CTCLIP_SECRET"] = "a key of the service"
+    os.environ["SECRET_OF_THE_SERVICE"] = "a key of the service"
     with tempfile.TemporaryDirectory() as name:
         study = pathlib.Path(name) / "study.nii.gz"
         write_large_study(study)

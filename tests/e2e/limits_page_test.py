@@ -16,8 +16,8 @@ NO_LIMITS = {"--threads", "--port", "--jobs", "--keep-uploads", "--keep-results"
 def defaults_of_the_program(ctclip):
     """{"--max-upload": 1073741824}: the options that have a number."""
     text = subprocess.run([ctclip, "serve", "--help"], capture_output=True, text=True, check=True).stdout
-    entries = re.findall(r"^ +(--[a-z-]+)(.*?)(?=^ +-|\Z)", text, re.MULTILINE | re.DOTALL)
-    found = {name: re.search(r"=(\d+(?:\.\d+)?) \(Env", rest) for name, rest in entries}
+    entries = re.findall(r"^  (--[a-z-]+)((?:.*\n)(?: {3,}.*\n)*)", text, re.MULTILINE)
+    found = {name: re.search(r"\bdefault\s+(\d+(?:\.\d+)?)[;\]]", rest) for name, rest in entries}
     return {name: float(default.group(1)) for name, default in found.items() if default and name not in NO_LIMITS}
 
 

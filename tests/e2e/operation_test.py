@@ -5,7 +5,9 @@ Usage: operation_test.py CTCLIP, the program that was built.
 
 import concurrent.futures
 import contextlib
+import csv
 import json
+import os
 import pathlib
 import re
 import signal
@@ -19,7 +21,7 @@ import requests
 
 import exposition
 from readers import await_reader, stopped
-from service import ROOT, Service, free_port
+from service import KEEPS_NOTHING, ROOT, Service, free_port
 
 MODELS = ROOT / "tests/data/tiny"
 TIMEOUT = 300
@@ -235,6 +237,82 @@ def check_restart(ctclip, study):
                 assert seen and seen[-1] == 200 and set(seen) <= {200, 429, 503}, seen
 
 
+def refused(ctclip, *options, **variables):
+    """What is said of a service that does not start so."""
+    done = subprocess.run([ctclip, "serve", "--models", MODELS, "--port", "0", *options], text=True, capture_output=True,
+                          env=os.environ | KEEPS_NOTHING | variables, timeout=TIMEOUT, check=False)
+    assert done.returncode == 2, f"{options} {variables}: {done.returncode}\n{done.stderr}"
+    return done.stderr
+
+
+def check_environment(ctclip):
+    """No misspelt variable is passed over, and no value that its option does not take, by a variable or by the option."""
+    seconds, rate = "from 0.001 to 604800", "from 0 to "
+    for variable, values, allowed in (
+            ("CTCLIP_HEADER_TIMEOUT", ("nan", "inf", "-1", "0", "604801", "30s", "1e999", " 30", "30 "), seconds),
+            ("CTCLIP_MIN_UPLOAD_RATE", ("-1", "nan", "1.5", "10q", "k", "99999999999T"), rate),
+            ("CTCLIP_PORT", ("65536", "-1", "tcp://10.0.0.1:8000", "0x50"), "from 0 to 65535"),
+            ("CTCLIP_THREADS", ("1025", "two"), "from 0 to 1024"),
+            ("CTCLIP_TRUSTED_PROXY", ("10.0.0.1,proxy",), "an address or a network")):
+        option = "--" + variable.removeprefix("CTCLIP_").lower().replace("_", "-")
+        for value in values:
+            told = refused(ctclip, **{variable: value})
+            assert variable in told and allowed in told, told
+            told = refused(ctclip, f"{option}={value}")
+            assert option in told and allowed in told, told
+    for value in ("", " ", "\t"):
+        assert "CTCLIP_API_KEYS: expected a value" in refused(ctclip, CTCLIP_API_KEYS=value)
+    assert "CTCLIP_ANY_ANATOMY: expected true or false" in refused(ctclip, CTCLIP_ANY_ANATOMY="2")
+    told = refused(ctclip, CTCLIP_MAX_UPLAOD="1G")
+    assert "CTCLIP_MAX_UPLAOD" in told and "did you mean CTCLIP_MAX_UPLOAD?" in told, told
+    done = subprocess.run([ctclip, "serve", "--help"], env=os.environ | {"CTCLIP_PORT": "nan"}, capture_output=True, text=True,
+                          check=True)
+    assert "--port" in done.stdout
+    with serve(ctclip, environment={"CTCLIP_API_KEY": "for batch", "CTCLIP_MODEL_PATH": "", "CTCLIP_MIN_UPLOAD_RATE": "2kB"}):
+        pass
+
+
+def check_addresses(ctclip, folder):
+    """Whom the log, the audit and the limits mean: the client that a trusted proxy names, and nobody that a client names."""
+    keys, state, table = folder / "keys", folder / "state", folder / "audit.csv"
+    key = subprocess.run([ctclip, "keys", "add", "ward-3", "--scopes", "read", "--api-keys", keys], capture_output=True,
+                         text=True, check=True).stdout.strip()
+    wrong = "ctclip_" + "0" * 64
+
+    def ask(method="GET", path="/v1/studies", key=None, **headers):
+        headers |= {"X-API-Key": key} if key else {}
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        return requests.request(method, url + path, headers=fields, timeout=TIMEOUT).status_code
+
+    with serve(ctclip, "--api-keys", keys, "--state", state, "--log-format", "json", "--trusted-proxy", "127.0.0.1,fd00::/8",
+               "--trusted-proxy", "10.0.0.0/8") as service:
+        url = service.url
+        assert ask(key=key, X_Forwarded_For="6.6.6.6, 203.0.113.9, 10.1.1.1") == 200
+        assert ask("POST", "/predict", key, Forwarded='for="[2001:db8::1]:443"') == 403
+        assert ask(key=wrong, X_Forwarded_For="203.0.113.10") == 401
+        assert ask(X_Forwarded_For="203.0.113.11") == 401  # without a key there is none to be refused
+        assert ask(key=key, X_Forwarded_For="203.0.113.12", Forwarded="for=6.6.6.6") == 200
+        assert ask(path="/metrics", X_Forwarded_For="203.0.113.13") == 401 and ask(path="/metrics") == 200
+        guesses = [ask(key=wrong, X_Forwarded_For="203.0.113.14") for _ in range(11)]
+        assert guesses == [401] * 10 + [429], guesses
+        assert ask(key=wrong, X_Forwarded_For="203.0.113.15") == 401, "one client's guesses count for another"
+    lines = [json.loads(line) for line in service.log]
+    named = [(line["client"], line.get("key"), line["status"]) for line in lines if line["event"] == "request"]
+    assert named[:5] == [("203.0.113.9", "ward-3", 200), ("2001:db8::1", "ward-3", 403), ("203.0.113.10", None, 401),
+                         ("203.0.113.11", None, 401), ("127.0.0.1", "ward-3", 200)], named
+    assert key not in "".join(service.log) and wrong not in "".join(service.log)
+    assert next(line for line in lines if line["event"] == "state")["folder"] == str(state)
+    subprocess.run([ctclip, "history", "export", "--state", state, table, "--audit"], check=True, capture_output=True)
+    with open(table, encoding="utf-8", newline="") as file:
+        found = [(row["client"], row["detail"]) for row in csv.DictReader(file) if row["event"] == "refused"]
+    studies = "/v1/studies"
+    assert found == [("203.0.113.10", studies)] + [("203.0.113.14", studies)] * 10 + [("203.0.113.15", studies)], found
+    with serve(ctclip, "--log-format", "json", "--trusted-proxy", "10.0.0.0/8") as service:
+        url = service.url
+        assert ask(X_Forwarded_For="203.0.113.9", Forwarded="for=203.0.113.9") == 200
+    assert [line["client"] for line in map(json.loads, service.log) if line["event"] == "request"] == ["127.0.0.1"]
+
+
 def main():
     ctclip = sys.argv[1]
     with tempfile.TemporaryDirectory() as name:
@@ -244,6 +322,8 @@ def main():
             check_metrics(service.url, study)
             check_ids(service.url, study, service.log)
             check_languages(service.url)
+        check_environment(ctclip)
+        check_addresses(ctclip, folder)
         slow = make_study(ctclip, folder / "slow.zip", 384, 1.5)  # so that there is a queue to be stopped
         check_stop(ctclip, slow, study)
         check_deadline(ctclip, slow)

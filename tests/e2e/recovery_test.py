@@ -3,13 +3,16 @@
 Usage: recovery_test.py CTCLIP, the program that was built.
 """
 
+import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 
 import requests
 
+from service import Service
 from studies import ask, bench, ended, send, send_and_forget, submit, until
 
 TRIES = 20  # a stage may be over before the signal comes
@@ -28,6 +31,38 @@ def check_answered_once(one, studies, url):
         (count,), = one.rows(f"SELECT count(*) FROM audit WHERE study = '{study}' AND event = 'done'")
         assert count == 1, f"{study} was answered {count} times"
     until("no upload is left", lambda: not one.uploads())
+
+
+def kill_without_options(one):
+    """Nobody has named a state: it is in the user's home, of one service at a time, and nothing accepted is lost."""
+    command, home = one.command(), one.folder / "home"
+    at = command.index("--state")
+    del command[at:at + 2]
+    one.state = home / ".local/state/ctclip"
+    variables = {"CTCLIP_STATE": None, "XDG_STATE_HOME": "relative/is/ignored", "HOME": str(home)}
+
+    def refused(**more):
+        environment = {name: value for name, value in (os.environ | variables | more).items() if value is not None}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
+        assert done.returncode == 2, done
+        return done.stderr
+
+    service = Service(command, environment=variables).__enter__()
+    service.says(f"accepted studies and answers are in {one.state}")
+    told = refused()
+    assert f"{one.state}, is used by another service" in told and "--state" in told, told
+    with one.held(service):
+        study = submit(service.url, one.study.read_bytes())
+        service.kill()
+    with Service(command, environment=variables) as service:
+        check_answered_once(one, [study], service.url)
+    assert one.state.stat().st_mode & 0o777 == 0o700
+    listed = subprocess.run([one.ctclip, "history", "list"], env=os.environ | {"XDG_STATE_HOME": str(one.state.parent)},
+                            capture_output=True, text=True, check=True).stdout
+    assert study in listed, listed
+    assert "--state" in refused(HOME=None) and "none" in refused(HOME=None), "a service without a folder"
+    with Service(command + ["--state", "none"], environment=variables | {"HOME": None}) as service:
+        service.says("nothing outlasts this process")
 
 
 def kill_queued(one):
@@ -177,6 +212,8 @@ def restart_under_load(one):
 
 
 def main():
+    with bench(sys.argv[1]) as one:
+        kill_without_options(one)
     with bench(sys.argv[1]) as one:
         kill_queued(one)
         kill_in(one, ("scan", "decode"), 1)

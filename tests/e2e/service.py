@@ -18,6 +18,7 @@ GOLDEN = pathlib.Path(os.environ.get("CTCLIP_GOLDEN", ROOT / "build" / "release"
 SKIPPED = 77  # ctest's SKIP_RETURN_CODE
 READY_SECONDS = 120
 STOP_SECONDS = 60
+KEEPS_NOTHING = {"CTCLIP_STATE": "none"}  # `--state` of a command is stronger
 
 
 def real_study(name="chest_nlst_jpegls.zip"):
@@ -46,16 +47,18 @@ def default_models():
 class Service:
     """`command` (a `ctclip serve`) as a child process; `with` waits until it is ready and ends it.
 
-    `environment` is added to this process's. `authority`: a PEM file to trust, where the service has TLS.
+    `environment` is added to this process's, None takes a variable away. Without a state of its own the service keeps
+    nothing, so that no test writes to the home of who runs it. `authority`: a PEM file to trust, where the service has TLS.
     """
 
     def __init__(self, command, cwd=ROOT, environment=None, authority=None):
         self.url = None
         self._tls = ssl.create_default_context(cafile=authority) if authority else None
         self.log = []
+        variables = os.environ | KEEPS_NOTHING | (environment or {})
         self._process = subprocess.Popen(command, cwd=cwd, stdin=subprocess.DEVNULL, text=True,
                                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                         env=os.environ | (environment or {}))
+                                         env={name: value for name, value in variables.items() if value is not None})
         self._listening = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

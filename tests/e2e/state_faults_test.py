@@ -75,7 +75,7 @@ def taken(one):
     """Two services never share a state."""
     with one.service():
         refused = subprocess.run(one.command(), capture_output=True, text=True, timeout=240, check=False)
-        assert refused.returncode == 2 and "another process uses it" in refused.stderr, refused
+        assert refused.returncode == 2 and "is used by another service" in refused.stderr, refused
 
 
 def full_disk(one):

@@ -30,8 +30,11 @@ with socket.socket() as s: fcntl.ioctl(s, 0x8914, struct.pack("16sH", b"lo", 0x1
 
 
 def service():
-    text = (ROOT / "compose.yaml").read_text(encoding="utf-8")
-    (found,) = yaml.safe_load(text)["services"].values()
+    """The one of compose.yaml; `state` is what its named volume lies on."""
+    composed = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+    (found,) = composed["services"].values()
+    (name,) = composed["volumes"]
+    (found["state"],) = (volume.split(":")[1] for volume in found["volumes"] if volume.startswith(f"{name}:"))
     return found
 
 
@@ -39,7 +42,8 @@ def check_compose(compose):
     check(compose["read_only"] is True and compose["cap_drop"] == ["ALL"], compose)
     check(compose["security_opt"] == ["no-new-privileges:true"], compose)
     check(all(port.startswith("127.0.0.1:") for port in compose["ports"]), compose["ports"])
-    check(all(volume.endswith(":ro") for volume in compose["volumes"]), compose["volumes"])
+    writable = [volume for volume in compose["volumes"] if not volume.endswith(":ro")]
+    check(writable == [f"state:{compose['state']}"], compose["volumes"])
     unit = (ROOT / "packaging/ctclip.service.in").read_text(encoding="utf-8")
     check(f"TimeoutStopSec={compose['stop_grace_period']}in" in unit, "the unit stops otherwise")
 
@@ -109,7 +113,9 @@ class Container:
         (tmpfs,) = compose["tmpfs"]
         folder, options = tmpfs.split(":")
         user, group = dockerfile.only(stage, "USER").split(":")
-        setup = f'mount -t tmpfs -o {options} tmpfs "$TREE{folder}"\nmount -o remount,bind,ro "$TREE"'
+        state = f'"$TREE{compose["state"]}"'
+        setup = (f'mount -t tmpfs -o {options} tmpfs "$TREE{folder}"\nmount --bind {state} {state}\n'
+                 'mount -o remount,bind,ro "$TREE"')
         confined = ["setpriv", "--reuid", user, "--regid", group, "--clear-groups",
                     "--bounding-set=-all", "--no-new-privs"]
         command = contained(tree, confined + dockerfile.command(stage), "--net", setup=setup)
@@ -166,6 +172,8 @@ def check_service(container, health):
     check("not for patients" in answer["bundle"], answer)
     status, told = container.run("touch /anywhere /usr/bin/it")
     check(status != 0 and "Read-only" in told, told)
+    status, told = container.run("ctclip history list --state /var/lib/ctclip")
+    check(status == 0 and " done " in told, told)
     check(container.stop() == 0, "SIGTERM did not end the service well")
 
 
@@ -183,6 +191,7 @@ def main():
     check_compose(compose)
     check_guide(compose)
     build_stage, image = dockerfile.stages(ROOT / "Dockerfile")
+    check(dockerfile.environment(image)["CTCLIP_STATE"] == compose["state"], compose["state"])
     with clean_tree() as tree:
         package = pathlib.Path(package_of(build_stage))
         make_image(tree, image, package)
