@@ -13,7 +13,7 @@ import time
 
 from booted import Booted, install_systemd
 from guide import blocks_in
-from tree import CACHE, ROOT, check, clean_tree, run_test
+from tree import CACHE, ROOT, check, clean_tree, run, run_test
 
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 from service import real_study  # noqa: E402
@@ -22,6 +22,7 @@ FIELDS = ["study_uid", "series_uid", "probability_of_pathology", "pathology",
           "most_dangerous_pathology_type", "processing_status", "time_of_processing"]
 MODELS = ROOT / "tests/data/tiny"  # stands for the reader's models
 LARGEST = 12 * 1000 * 1000  # bytes of the package; the demo models alone, compressed, are 9.4 million
+MOST_PACKAGES = 43  # that come with it on a minimal Debian; curl brings 15 of them, DCMTK 14
 EXPOSURE = 2  # at most, of 10, as systemd-analyze judges the unit
 
 
@@ -40,6 +41,16 @@ def run_in_source_tree():
     size = packages[0].stat().st_size
     check(size <= LARGEST, f"the package has {size} bytes; at most {LARGEST} are wanted")
     return packages[0]
+
+
+def check_dependencies(tree, package):
+    """How many packages a minimal Debian gets with ours."""
+    shutil.copy(package, tree / "root")
+    told = run(tree, f"apt-get install -s --no-install-recommends /root/{package.name}")
+    names = [line.split()[1] for line in told.splitlines() if line.startswith("Inst ")]
+    check("ctclip" in names, told)
+    check(len(names) - 1 <= MOST_PACKAGES, f"{len(names) - 1} packages come with ours: {names}")
+    check(not any("x11" in name or "cairo" in name for name in names), names)
 
 
 def lay_out(tree, package):
@@ -154,6 +165,7 @@ def main():
     check(study.exists(), study)
     package = run_in_source_tree()
     with clean_tree() as tree:
+        check_dependencies(tree, package)
         install_systemd(tree)
         lay_out(tree, package)
         *blocks, purge = blocks_in("server")
