@@ -103,7 +103,7 @@ std::string complaint_about_environment(CLI::App& command) {
       why = "there is no such variable" + did_you_mean(name, known);
     }
     if (why.empty()) continue;
-    if (complaint.empty()) complaint = name + ": " + why;
+    if (complaint.empty()) complaint = fmt::format("{}: {}", name, why);
     unsetenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): there is one thread yet
   }
   return complaint;
