@@ -58,14 +58,14 @@ std::vector<uint16_t> widen(std::span<const std::byte> cells, int32_t bits_alloc
 
 RawImage run_dcmtk(std::span<const std::byte> bytes, const Slice& slice, const FrameShape& shape,
                    const PixelCell& cell) {
-  const std::vector<std::byte> cells = decode_with_dcmtk(bytes, slice.transfer_syntax, shape);
-  if (cells.empty()) throw std::runtime_error("damaged, or not of the header's size and kind");
-  return {widen(cells, shape.bits_allocated), cell};
+  return {widen(decode_with_dcmtk(bytes, slice.transfer_syntax, shape), shape.bits_allocated),
+          cell};
 }
 
 RawImage decode_run_length(std::span<const std::byte> bytes, const Slice& slice) {
-  if (!has_rle_segments(bytes, static_cast<uint32_t>(slice.bits_allocated / 8))) {
-    throw std::runtime_error("no RLE header whose segments are all there");
+  const uint64_t pixels = static_cast<uint64_t>(slice.rows) * static_cast<uint64_t>(slice.columns);
+  if (!has_rle_segments(bytes, static_cast<uint32_t>(slice.bits_allocated / 8), pixels)) {
+    throw std::runtime_error("no RLE header whose segments hold just the image");
   }
   return run_dcmtk(
       bytes, slice,
@@ -89,6 +89,7 @@ RawImage decode_jpeg(std::span<const std::byte> bytes, const Slice& slice, bool 
   if (header->precision < 2 || header->precision > 16) {
     throw std::runtime_error(fmt::format("a JPEG stream of {} bits", header->precision));
   }
+  if (!ends_image(bytes)) throw std::runtime_error("cut off, or followed by something else");
   const int32_t bits_allocated = header->precision <= 8 ? 8 : 16;
   return run_dcmtk(bytes, slice,
                    {slice.rows, slice.columns, bits_allocated, header->precision, slice.is_signed},
@@ -98,6 +99,7 @@ RawImage decode_jpeg(std::span<const std::byte> bytes, const Slice& slice, bool 
 /// A signed codestream holds the values themselves, whatever the header says; an unsigned one under
 /// a signed header holds their bits.
 RawImage decode_2000(std::span<const std::byte> bytes, const Slice& slice) {
+  if (!ends_image(bytes)) throw std::runtime_error("cut off, or followed by something else");
   const Jpeg2000Image image = decode_jpeg2000(bytes, slice.rows, slice.columns);
   RawImage raw;
   raw.cell = image.is_signed ? PixelCell{image.precision, image.precision - 1, true}

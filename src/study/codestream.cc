@@ -1,5 +1,7 @@
 #include "study/codestream.h"
 
+#include <algorithm>
+
 namespace ctclip {
 namespace {
 
@@ -32,6 +34,23 @@ std::span<const std::byte> jpeg2000_codestream(std::span<const std::byte> bytes)
     bytes = bytes.subspan(length);
   }
   return {};
+}
+
+/// Runs and literals (PS3.5 G.3.2) of just `pixels` bytes. What follows is padding: zeros, or the
+/// code 128, which stands for nothing.
+bool is_rle_segment(std::span<const std::byte> segment, uint64_t pixels) {
+  std::size_t at = 0;
+  while (pixels > 0 && at < segment.size()) {
+    const auto code = static_cast<uint32_t>(segment[at]);
+    const uint32_t written = code == 128 ? 0 : code < 128 ? code + 1 : 257 - code;
+    if (written > pixels) return false;
+    pixels -= written;
+    at += code == 128 ? 1 : code < 128 ? code + 2 : 2;
+  }
+  if (pixels > 0 || at > segment.size()) return false;
+  return std::ranges::all_of(segment.subspan(at), [](std::byte byte) {
+    return byte == std::byte{0} || byte == std::byte{128};
+  });
 }
 
 bool has_no_length(uint32_t marker) { return marker >= 0xD0 && marker <= 0xD8; }  // RST, SOI
@@ -77,7 +96,29 @@ std::optional<uint64_t> jpeg2000_tiles(std::span<const std::byte> bytes) {
   return tiles(8) * tiles(12);
 }
 
-bool has_rle_segments(std::span<const std::byte> bytes, uint32_t at_least) {
+bool ends_image(std::span<const std::byte> bytes) {
+  const auto ends_here = [&] {
+    return bytes.size() >= 2 && big_endian(bytes, bytes.size() - 2, 2) == (0xFF00 | kEndOfImage);
+  };
+  const auto drop_one = [&] { bytes = bytes.first(bytes.size() - 1); };
+  while (!bytes.empty() && bytes.back() == std::byte{0}) drop_one();
+  if (ends_here() || bytes.empty()) return !bytes.empty();
+  drop_one();
+  return ends_here();
+}
+
+bool begins_as_cornell(std::span<const std::byte> bytes) {
+  std::size_t at = 2;  // behind SOI
+  while (at + 4 <= bytes.size() && bytes[at] == std::byte{0xFF}) {
+    const uint64_t marker = big_endian(bytes, at + 1, 1);
+    at += 2 + big_endian(bytes, at + 2, 2);
+    if (marker != kStartOfScan) continue;
+    return at + 4 <= bytes.size() && big_endian(bytes, at, 4) == 0xFF00FF00;
+  }
+  return false;
+}
+
+bool has_rle_segments(std::span<const std::byte> bytes, uint32_t count, uint64_t pixels) {
   constexpr std::size_t kHeader = 64;  // the number of segments, and where each of 15 begins
   if (bytes.size() <= kHeader) return false;
   const auto u32 = [&](std::size_t index) {
@@ -86,11 +127,11 @@ bool has_rle_segments(std::span<const std::byte> bytes, uint32_t at_least) {
       value = value << 8 | static_cast<uint32_t>(bytes[4 * index + i]);
     return value;
   };
-  const uint32_t segments = u32(0);
-  if (segments < at_least || segments > 15) return false;
-  for (std::size_t i = 1; i <= segments; ++i) {
-    if (u32(i) < (i == 1 ? kHeader : u32(i - 1) + uint64_t{1}) || u32(i) >= bytes.size())
-      return false;
+  if (u32(0) != count || count > 15 || u32(1) != kHeader) return false;
+  for (std::size_t i = 1; i <= count; ++i) {
+    const uint64_t begin = u32(i), end = i < count ? u32(i + 1) : bytes.size();
+    if (begin >= end || end > bytes.size()) return false;
+    if (!is_rle_segment(bytes.subspan(begin, end - begin), pixels)) return false;
   }
   return true;
 }

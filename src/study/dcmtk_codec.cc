@@ -6,8 +6,12 @@
 #include <dcmtk/dcmdata/dcpxitem.h>
 #include <dcmtk/dcmdata/dctk.h>
 
-#include <memory>
+#include <fmt/format.h>
 
+#include <memory>
+#include <stdexcept>
+
+#include "study/codestream.h"
 #include "study/dcmtk_setup.h"
 
 namespace ctclip {
@@ -39,6 +43,14 @@ std::unique_ptr<DcmPixelSequence> encapsulate(std::span<const std::byte> bytes) 
   return sequence;
 }
 
+void require_no_damage(std::span<const std::byte> bytes, const CodecWarnings& warnings) {
+  const auto& messages = warnings.messages();
+  if (messages.empty()) return;
+  const bool only_code = messages.size() == 1 && messages[0].ends_with("bad Huffman code");
+  if (only_code && begins_as_cornell(bytes)) return;
+  throw std::runtime_error(fmt::format("damaged ({})", messages.front()));
+}
+
 }  // namespace
 
 std::vector<std::byte> decode_with_dcmtk(std::span<const std::byte> bytes,
@@ -57,9 +69,11 @@ std::vector<std::byte> decode_with_dcmtk(std::span<const std::byte> bytes,
   std::vector<std::byte> cells(size + size % 2);  // DCMTK wants an even size
   Uint32 first_fragment = 1;                      // behind the offset table
   OFString colour_model;
+  const CodecWarnings warnings;
   const OFCondition result = pixels.getUncompressedFrame(
       &dataset, 0, first_fragment, cells.data(), static_cast<Uint32>(cells.size()), colour_model);
-  if (result.bad()) return {};
+  if (result.bad()) throw std::runtime_error("damaged, or not of the header's size and kind");
+  require_no_damage(bytes, warnings);
   cells.resize(size);
   return cells;
 }

@@ -14,8 +14,10 @@ struct FrameShape {
   bool is_signed = false;
 };
 
-/// The cells of one monochrome frame of RLE, JPEG or JPEG-LS in this machine's byte order; empty
-/// where DCMTK cannot decode it.
+/// The cells of one monochrome frame of RLE, JPEG or JPEG-LS in this machine's byte order. Throws
+/// std::runtime_error if DCMTK cannot decode it, or decodes it with a warning. One warning is
+/// forgiven: that of the 17-bit code with which Cornell's encoder begins a frame (see
+/// begins_as_cornell).
 std::vector<std::byte> decode_with_dcmtk(std::span<const std::byte> bytes,
                                          const std::string& transfer_syntax,
                                          const FrameShape& shape);

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 #include <stdexcept>
+#include <string>
 
 #include "study/codestream.h"
 
@@ -44,6 +45,13 @@ OPJ_BOOL seek_bytes(OPJ_OFF_T position, void* user) {
   return OPJ_TRUE;
 }
 
+/// What OpenJPEG says of a stream that it decodes all the same.
+void note_warning(const char* message, void* user) {
+  auto& first = *static_cast<std::string*>(user);
+  if (first.empty()) first.assign(message, std::min<std::size_t>(std::strlen(message), 200));
+  while (first.ends_with('\n')) first.pop_back();
+}
+
 template <auto Destroy>
 struct Destroyer {
   template <typename Handle>
@@ -67,11 +75,12 @@ Stream open_stream(Cursor& cursor) {
   return stream;
 }
 
-Codec open_codec(std::span<const std::byte> bytes) {
+Codec open_codec(std::span<const std::byte> bytes, std::string& warning) {
   constexpr unsigned char kJp2Signature[] = {0x00, 0x00, 0x00, 0x0C, 0x6A, 0x50, 0x20, 0x20};
   const bool is_jp2 = bytes.size() >= sizeof(kJp2Signature) &&
                       std::memcmp(bytes.data(), kJp2Signature, sizeof(kJp2Signature)) == 0;
   Codec codec(opj_create_decompress(is_jp2 ? OPJ_CODEC_JP2 : OPJ_CODEC_J2K));
+  if (codec) opj_set_warning_handler(codec.get(), note_warning, &warning);
   opj_dparameters_t parameters;
   opj_set_default_decoder_parameters(&parameters);
   if (!codec || opj_setup_decoder(codec.get(), &parameters) == OPJ_FALSE) {
@@ -104,15 +113,20 @@ Jpeg2000Image decode_jpeg2000(std::span<const std::byte> bytes, int32_t rows, in
   if (tiles == 0) throw std::runtime_error("no JPEG 2000 header");
   if (tiles > kMostTiles) throw std::runtime_error(fmt::format("{} tiles", tiles));
   Cursor cursor{bytes};
-  const Codec codec = open_codec(bytes);
+  std::string warning;
+  const Codec codec = open_codec(bytes, warning);
   const Stream stream = open_stream(cursor);
   opj_image_t* header = nullptr;
   const OPJ_BOOL has_header = opj_read_header(stream.get(), codec.get(), &header);
   const Image image(header);
   if (has_header == OPJ_FALSE || !image) throw std::runtime_error("no JPEG 2000 header");
   require_size(*image, rows, columns);
-  if (opj_decode(codec.get(), stream.get(), image.get()) == OPJ_FALSE) {
+  if (opj_decode(codec.get(), stream.get(), image.get()) == OPJ_FALSE ||
+      opj_end_decompress(codec.get(), stream.get()) == OPJ_FALSE) {
     throw std::runtime_error("a damaged JPEG 2000 stream");
+  }
+  if (!warning.empty()) {
+    throw std::runtime_error(fmt::format("a damaged JPEG 2000 stream ({})", warning));
   }
   require_size(*image, rows, columns);
   const opj_image_comp_t& component = image->comps[0];
