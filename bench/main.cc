@@ -31,7 +31,7 @@ CLI::App* add(CLI::App& app, const std::string& name, const std::string& what, O
   sub->add_option("--volume", options.network.volume, "Prepared volume, .npy");
   sub->add_option("--study", options.study, "ZIP of DICOM files");
   sub->add_option("--output", options.output, "File to write");
-  sub->add_option("--precision", options.precision, "f32, bf16 or auto")->capture_default_str();
+  sub->add_option("--precision", options.precision, "f32 or bf16")->capture_default_str();
   sub->add_option("--threads", options.threads, "0: one for each core")->capture_default_str();
   sub->callback([&chosen, command = std::move(command)] { chosen = command; });
   return sub;
@@ -91,7 +91,7 @@ int main(int argc, char** argv) {
   add_tables(app, options, command);
   CLI11_PARSE(app, argc, argv);
   try {
-    options.network.precision = nn::choose_precision(options.precision);
+    options.network.precision = nn::precision_of(options.precision, nn::multiplies_bf16());
     command(options, std::make_shared<ThreadPool>(options.threads));
     return 0;
   } catch (const std::exception& error) {

@@ -47,7 +47,8 @@ nlohmann::json read_once(ThreadPool& pool, const std::filesystem::path& study) {
 
 Worker study_worker(const std::filesystem::path& models, const std::filesystem::path& study,
                     std::shared_ptr<ThreadPool> pool, nn::Precision precision) {
-  auto pipeline = std::make_shared<const Pipeline>(open_bundle(models), std::move(pool), precision);
+  auto pipeline = std::make_shared<const Pipeline>(open_bundle(models), std::move(pool),
+                                                   PrecisionChoice{.precision = precision});
   return {{{"gflop", gflop_of_stages(pipeline->bundle())}, {"bundle", pipeline->bundle().title()}},
           [pipeline, study] { return analyse_once(*pipeline, study); },
           {}};

@@ -27,10 +27,10 @@ struct Halves {
 };
 
 TEST(Precision, IsChosenByName) {
-  EXPECT_EQ(nn::choose_precision("f32"), nn::Precision::f32);
-  EXPECT_EQ(nn::choose_precision("auto"),
-            nn::multiplies_bf16() ? nn::Precision::bf16 : nn::Precision::f32);
-  EXPECT_THROW(nn::choose_precision("f16"), Error);
+  EXPECT_EQ(nn::precision_of("f32", false), nn::Precision::f32);
+  EXPECT_EQ(nn::precision_of("bf16", true), nn::Precision::bf16);
+  EXPECT_THROW(nn::precision_of("bf16", false), Error);
+  EXPECT_THROW(nn::precision_of("f16", true), Error);
 }
 
 TEST(LinearBf16, IsWithinTheRoundingOfItsFactors) {

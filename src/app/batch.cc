@@ -20,7 +20,6 @@
 #include "batch/service.h"
 #include "fusion/names.h"
 #include "isolation/isolated_loader.h"
-#include "nn/precision.h"
 #include "pipeline/load.h"
 
 namespace ctclip::app {
@@ -74,9 +73,9 @@ batch::MakeBackend open_backend(const BatchCommand& command) {
   isolation::LoaderOptions reading;
   reading.threads = command.model.threads;
   reading.time = command.service.timeout + kAfterTimeout;
-  auto analyser = load_analyser(models_folder(command.model), command.model.threads,
-                                nn::choose_precision(command.model.precision),
-                                command.run.jobs - kReadAhead, isolation::IsolatedLoader(reading));
+  auto analyser =
+      load_analyser(models_folder(command.model), command.model.threads, command.model.precision,
+                    command.run.jobs - kReadAhead, isolation::IsolatedLoader(reading));
   const batch::InProcessOptions options{command.service.timeout, command.run.threshold,
                                         command.run.any_anatomy};
   return [analyser, options] { return batch::make_in_process(analyser, options); };

@@ -15,6 +15,8 @@ void add_inspect(CLI::App& app, Action& action);
 void add_export(CLI::App& app, Action& action);
 void add_fusion(CLI::App& app, Action& action);
 void add_models(CLI::App& app, Action& action);
+/// `ctclip models compare`, which belongs to `models`.
+void add_compare(CLI::App& models, Action& action);
 void add_phantom(CLI::App& app, Action& action);
 void add_keys(CLI::App& app, Action& action);
 void add_serve(CLI::App& app, Action& action);

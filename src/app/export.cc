@@ -14,7 +14,6 @@
 #include "app/study_input.h"
 #include "detectors/prepare.h"
 #include "fusion/names.h"
-#include "nn/precision.h"
 #include "pipeline/pipeline.h"
 #include "server/status.h"
 
@@ -76,10 +75,7 @@ using Exporter =
 
 // What the detectors say needs the models; the volume and the tensor do not.
 Exporter scores_exporter(const ExportOptions& options) {
-  const auto pipeline = std::make_shared<Pipeline>(
-      open_bundle(models_folder(options.model)),
-      std::make_shared<ThreadPool>(options.model.threads),
-      nn::choose_precision(options.model.precision), study_loader(options.model.threads));
+  const std::shared_ptr<Pipeline> pipeline = load_pipeline(options.model);
   pipeline->compute_at_once(1);
   return [&options, pipeline](const fs::path& study, const ExportFiles& files, Watch& watch,
                               StudyFacts& facts, Exported& exported) {

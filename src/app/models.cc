@@ -5,6 +5,7 @@
 
 #include "app/choices.h"
 #include "app/commands.h"
+#include "app/comparison_table.h"
 #include "app/options.h"
 #include "checkpoint/diffusion_layouts.h"
 #include "checkpoint/layouts.h"
@@ -39,14 +40,18 @@ int check(const ModelOptions& options) {
   const auto began = std::chrono::steady_clock::now();
   Bundle opened = open_bundle(options.models);
   check_packs(opened);
-  const Pipeline pipeline(std::move(opened), std::make_shared<ThreadPool>(options.threads));
+  PrecisionChoice choice = choose_precision("auto", opened);
+  const Pipeline pipeline(std::move(opened), std::make_shared<ThreadPool>(options.threads),
+                          std::move(choice));
   const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - began;
   const Bundle& bundle = pipeline.bundle();
   fmt::print(
       "bundle      {}\nsha256      {}\nprovenance  {}\nlicence     {}\nclinical    {}\nthreshold   "
-      "{}\n",
+      "{}\nprecision   {} ({})\n",
       bundle.title(), pipeline.hash(), bundle.provenance, bundle.licence,
-      bundle.clinical ? "yes" : "no: not for patients", bundle.threshold);
+      bundle.clinical ? "yes" : "no: not for patients", bundle.threshold,
+      nn::precision_name(pipeline.choice().precision), pipeline.choice().reason);
+  if (const auto& measured = pipeline.choice().comparison) fmt::print("{}", as_table(*measured));
   for (const auto& [role, file] : bundle.files) {
     fmt::print("{:<20} {} ({} bytes{})\n", role_name(role), file.path.string(),
                fs::file_size(file.path), what_is_known(file));
@@ -65,13 +70,14 @@ struct PackOptions {
 };
 
 int pack(const PackOptions& options) {
+  const Bundle bundle = open_bundle(options.folder);
   std::vector<nn::Precision> precisions = {nn::Precision::f32};
-  if (nn::choose_precision(options.precision) == nn::Precision::bf16) {
+  if (choose_precision(options.precision, bundle).precision == nn::Precision::bf16) {
     precisions.push_back(nn::Precision::bf16);
   }
   const auto began = std::chrono::steady_clock::now();
   ThreadPool pool(options.threads);
-  pack_bundle(open_bundle(options.folder), options.out, precisions, pool,
+  pack_bundle(bundle, options.out, precisions, pool,
               [](Role role) { fmt::print(stderr, "packing {}\n", role_name(role)); });
   uintmax_t bytes = 0;
   for (const auto& entry : fs::directory_iterator(options.out)) bytes += entry.file_size();
@@ -146,8 +152,8 @@ void add_pack(CLI::App& models, Action& action) {
   command->add_option("DIR", options->folder, "Folder with the models")->required();
   command->add_option("OUT", options->out, "Folder to write, a new one")->required();
   take_one_of(command->add_option("--precision", options->precision,
-                                  "Weights to pack: f32, or those for bf16 as well; auto: for bf16 "
-                                  "where the processor has it"),
+                                  "Weights to pack: f32; bf16: both; auto: f32, and bf16 if auto "
+                                  "is bf16 with this bundle"),
               {"auto", "f32", "bf16"})
       ->capture_default_str();
   add_threads_option(*command, options->threads);
@@ -158,7 +164,8 @@ void add_pack(CLI::App& models, Action& action) {
 
 void add_models(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand(
-      "models", "Check a bundle of models, pack it, or make one with random weights");
+      "models",
+      "Check a bundle of models, compare its precisions, pack it, or make one with random weights");
   command->require_subcommand(1);
 
   auto checked = std::make_shared<ModelOptions>();
@@ -168,6 +175,7 @@ void add_models(CLI::App& app, Action& action) {
   add_threads_option(*check_command, checked->threads);
   check_command->callback([checked, &action] { action = [checked] { return check(*checked); }; });
 
+  add_compare(*command, action);
   add_pack(*command, action);
 
   auto random = std::make_shared<RandomOptions>();

@@ -10,6 +10,7 @@
 #include "base/terminal.h"
 #include "isolation/isolated_loader.h"
 #include "pipeline/bundle.h"
+#include "pipeline/pipeline.h"
 
 namespace ctclip::app {
 namespace {
@@ -51,6 +52,14 @@ void add_threads_option(CLI::App& command, int& threads) {
       ->capture_default_str();
 }
 
+std::shared_ptr<Pipeline> load_pipeline(const ModelOptions& options) {
+  Bundle bundle = open_bundle(models_folder(options));
+  PrecisionChoice choice = choose_precision(options.precision, bundle);
+  return std::make_shared<Pipeline>(std::move(bundle),
+                                    std::make_shared<ThreadPool>(options.threads),
+                                    std::move(choice), study_loader(options.threads));
+}
+
 void add_model_options(CLI::App& command, ModelOptions& options) {
   command
       .add_option("--models", options.models,
@@ -61,8 +70,10 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
       ->type_name("DIR")
       ->envname("CTCLIP_MODELS");
   take_one_of(command.add_option("--precision", options.precision,
-                                 "How the networks multiply: auto (bf16 where the processor has "
-                                 "it, else f32), f32, bf16 (rounded, twice as fast)"),
+                                 "How the networks multiply: f32; bf16 (rounded, up to twice as "
+                                 "fast); auto: f32, unless the bundle records that bf16 was "
+                                 "compared on its own studies (ctclip models compare) and the "
+                                 "processor has it"),
               {"auto", "f32", "bf16"})
       ->capture_default_str();
   add_threads_option(command, options.threads);

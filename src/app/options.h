@@ -3,11 +3,16 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/watch.h"
 #include "study/study.h"
+
+namespace ctclip {
+class Pipeline;
+}
 
 namespace ctclip::app {
 
@@ -21,6 +26,8 @@ struct ModelOptions {
   std::string precision = "auto";
   int threads = 0;
 };
+/// Loads the models for commands that answer in this process.
+std::shared_ptr<Pipeline> load_pipeline(const ModelOptions& options);
 void add_model_options(CLI::App& command, ModelOptions& options);
 void add_threads_option(CLI::App& command, int& threads);
 

@@ -10,7 +10,6 @@
 #include "app/study_input.h"
 #include "batch/study_file.h"
 #include "fusion/names.h"
-#include "nn/precision.h"
 #include "pipeline/pipeline.h"
 #include "server/status.h"
 
@@ -58,10 +57,8 @@ std::string line_of(const StudyInput& input, nlohmann::ordered_json answer) {
 int run_predict(const PredictOptions& options) {
   // Before the models are loaded, which takes a while.
   const std::vector<StudyInput> inputs = open_inputs(options.studies, options.request.study.limits);
-  Pipeline pipeline(open_bundle(models_folder(options.model)),
-                    std::make_shared<ThreadPool>(options.model.threads),
-                    nn::choose_precision(options.model.precision),
-                    study_loader(options.model.threads));
+  const std::shared_ptr<Pipeline> loaded = load_pipeline(options.model);
+  Pipeline& pipeline = *loaded;
   fmt::print(stderr, "{}\nModels: {}\n", kWarningEnglish, pipeline.bundle().title());
   pipeline.compute_at_once(1);
   const auto analyse = [&](std::size_t number, Watch& watch) {

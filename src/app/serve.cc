@@ -23,7 +23,6 @@
 #include "base/log.h"
 #include "fusion/names.h"
 #include "isolation/isolated_loader.h"
-#include "nn/precision.h"
 #include "pipeline/load.h"
 #include "server/server.h"
 #include "server/trusted_proxies.h"
@@ -68,9 +67,9 @@ class Loading {
   Loading(const ServeOptions& options, Server& server, const ServiceManager& manager)
       : loaded_(std::async(std::launch::async, [&options, &server, &manager] {
           try {
-            auto analyser = load_analyser(models_folder(options.model), options.model.threads,
-                                          nn::choose_precision(options.model.precision),
-                                          options.server.jobs, isolated(options));
+            auto analyser =
+                load_analyser(models_folder(options.model), options.model.threads,
+                              options.model.precision, options.server.jobs, isolated(options));
             const std::string bundle = analyser->facts().bundle;
             server.set_analyser(std::move(analyser));
             manager.ready("answers with the models " + bundle);

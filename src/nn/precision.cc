@@ -34,14 +34,13 @@ void follow_onednn_limit() {
   }
 }
 
-Precision choose_precision(std::string_view name) {
+Precision precision_of(std::string_view name, bool has_bf16) {
   if (name == "f32") return Precision::f32;
-  if (name == "auto") return multiplies_bf16() ? Precision::bf16 : Precision::f32;
   if (name != "bf16") {
     throw Error(Code::usage,
                 fmt::format("precision: expected auto, f32 or bf16, found \"{}\"", name));
   }
-  if (!multiplies_bf16()) {
+  if (!has_bf16) {
     throw Error(Code::usage,
                 "precision: bf16 was asked for, but this processor does not multiply "
                 "bfloat16 (AVX512-BF16); expected f32 or auto");

@@ -15,9 +15,9 @@ bool multiplies_bf16();
 /// both, to find out how an older processor would do. Before anything computes.
 void follow_onednn_limit();
 
-/// "f32", "bf16", or "auto": bf16 where the processor multiplies it. Throws Error{usage} for
-/// another name, and for bf16 on a processor without it.
-Precision choose_precision(std::string_view name);
+/// "f32" or "bf16". Throws Error{usage} for another name, and for bf16 on a processor without it;
+/// `has_bf16`: multiplies_bf16() of that processor.
+Precision precision_of(std::string_view name, bool has_bf16);
 std::string_view precision_name(Precision precision);
 
 /// The instruction set and the library that the layouts of packed weights are chosen for here:

@@ -45,6 +45,8 @@ struct AnalyserFacts {
   /// Multiplications and additions of each network's stage for one study, by the definition of the
   /// products and convolutions, whatever computes them.
   std::map<std::string, int64_t> operations;
+  /// The precision and why (describe_precision); empty for an analyser without models.
+  nlohmann::ordered_json choice = nlohmann::ordered_json::object();
 };
 
 /// A study in, an answer out. What `predict` and the service call; tests put something quicker in

@@ -139,6 +139,8 @@ void read_configuration(const json& root, const fs::path& file, Bundle& bundle) 
   if (root.contains("text_encoder")) bundle.text_heads = whole(root.at("text_encoder").at("heads"));
   if (root.contains("anomaly")) bundle.anomaly = read_anomaly(root.at("anomaly"));
   check_geometry(bundle.geometry, file);
+  const std::string comparison(Comparison::kKey);
+  if (root.contains(comparison)) bundle.comparison = read_comparison(root.at(comparison), file);
   for (const auto& [name, node] : root.at("files").items()) {
     const auto* known = std::ranges::find(kRoles, name, &RoleFacts::name);
     if (known == kRoles.end()) refuse(file, fmt::format("does not know a file for \"{}\"", name));
@@ -237,6 +239,16 @@ std::string configuration_text(const Bundle& bundle) {
   return all.dump();
 }
 
+template <class HashOf>
+std::string hash_with(const Bundle& bundle, HashOf hash_of) {
+  Sha256 all;
+  for (const auto& [role, file] : bundle.files) {
+    all.add(fmt::format("{} {}\n", role_name(role), hash_of(file)));
+  }
+  all.add(configuration_text(bundle));
+  return all.hex();
+}
+
 }  // namespace
 
 std::string_view role_name(Role role) {
@@ -292,6 +304,7 @@ void write_bundle(const Bundle& bundle, const fs::path& folder) {
                        {"groups", bundle.groups},
                        {"threshold", bundle.threshold}};
   if (has_anomaly(bundle)) root["anomaly"] = anomaly_text(bundle.anomaly);
+  if (bundle.comparison) root[std::string(Comparison::kKey)] = comparison_json(*bundle.comparison);
   std::ofstream stream(folder / "bundle.json");
   stream << root.dump(2) << '\n';
   if (!stream.flush())
@@ -321,13 +334,12 @@ std::string source_sha256(const BundleFile& file) {
   return found;
 }
 
-std::string bundle_hash(const Bundle& bundle) {
-  Sha256 all;
-  for (const auto& [role, file] : bundle.files) {
-    all.add(fmt::format("{} {}\n", role_name(role), source_sha256(file)));
-  }
-  all.add(configuration_text(bundle));
-  return all.hex();
+std::string bundle_hash(const Bundle& bundle) { return hash_with(bundle, source_sha256); }
+
+std::string stated_bundle_hash(const Bundle& bundle) {
+  return hash_with(bundle, [](const BundleFile& file) {
+    return file.sha256.empty() ? source_sha256(file) : file.sha256;
+  });
 }
 
 void check_packs(const Bundle& bundle) {

@@ -9,6 +9,7 @@
 #include "detectors/anomaly_options.h"
 #include "detectors/geometry.h"
 #include "fusion/features.h"
+#include "pipeline/comparison.h"
 
 namespace ctclip {
 
@@ -35,6 +36,9 @@ struct Bundle {
   std::vector<std::string> prompts;  ///< pathologies that CT-CLIP is asked for
   PathologyGroups groups;
   double threshold = 0.4;
+  /// Of bf16 with f32, if somebody recorded one. No part of the configuration: no answer depends
+  /// on it but by the choice of a precision (pipeline/precision_choice.h).
+  std::optional<Comparison> comparison;
 
   /// "demo (synthetic phantoms, not for patients)"
   std::string title() const;
@@ -63,6 +67,10 @@ std::string source_sha256(const BundleFile& file);
 /// Hash of the whole: of each file's role and source_sha256, which throws, and of the
 /// configuration. A pack changes nothing of it: answers are the same.
 std::string bundle_hash(const Bundle& bundle);
+
+/// The same, but a file whose hash bundle.json states is not read: the hash is taken at its word.
+/// Pipeline, which asks for `bundle_hash`, refuses the bundle if that was wrong.
+std::string stated_bundle_hash(const Bundle& bundle);
 
 /// Reads every pack to its end. Throws Error{bad_model} where one is not what bundle.json says.
 void check_packs(const Bundle& bundle);

@@ -36,11 +36,12 @@ std::vector<std::string> available_features(const std::vector<std::unique_ptr<De
 
 }  // namespace
 
-Pipeline::Pipeline(Bundle bundle, std::shared_ptr<ThreadPool> pool, nn::Precision precision,
+Pipeline::Pipeline(Bundle bundle, std::shared_ptr<ThreadPool> pool, PrecisionChoice choice,
                    StudyLoader load)
     : bundle_(std::move(bundle)),
+      choice_(std::move(choice)),
       pool_(std::move(pool)),
-      engine_(*pool_, precision),
+      engine_(*pool_, choice_.precision),
       load_(std::move(load)) {
   auto hash = std::async(std::launch::async, [this] { return bundle_hash(bundle_); });
   fusion_ = std::make_unique<Fusion>(lightgbm::Model::load(bundle_.files.at(Role::fusion).path),
@@ -69,17 +70,21 @@ Tensor Pipeline::load_and_prepare(const AnalysisRequest& request, Watch& watch, 
   const Volume volume = load_(request.input, request.study, *pool_, watch, facts);
   if (observer.volume) observer.volume(volume);
   const auto stage = watch.stage("prepare");
-  return prepare(volume, bundle_.geometry, *pool_,
-                 watch);  // the volume goes, its prepared copy stays
+  Tensor prepared = prepare(volume, bundle_.geometry, *pool_, watch);
+  if (observer.prepared) observer.prepared(prepared);
+  return prepared;  // the volume goes, its prepared copy stays
 }
 
 Result Pipeline::run(const AnalysisRequest& request, Watch& watch, StudyFacts& facts,
                      const Observer& observer) const {
+  anomaly_->check(request);
+  return detect(load_and_prepare(request, watch, facts, observer), request, watch);
+}
+
+Result Pipeline::detect(const Tensor& prepared, const AnalysisRequest& request,
+                        Watch& watch) const {
   Result result;
   result.threshold = request.threshold.value_or(bundle_.threshold);
-  anomaly_->check(request);
-  const Tensor prepared = load_and_prepare(request, watch, facts, observer);
-  if (observer.prepared) observer.prepared(prepared);
   const Slots::Turn turn(slots_, watch);
   result.waited = turn.waited();
   nn::Workspace work;
@@ -94,8 +99,11 @@ Result Pipeline::run(const AnalysisRequest& request, Watch& watch, StudyFacts& f
 }
 
 AnalyserFacts Pipeline::facts() const {
-  return {bundle_.name, hash_, std::string(nn::precision_name(precision())), bundle_.clinical,
-          operations_};
+  AnalyserFacts facts{
+      bundle_.name,     hash_,       std::string(nn::precision_name(choice_.precision)),
+      bundle_.clinical, operations_, {}};
+  describe_precision(choice_, facts.choice);
+  return facts;
 }
 
 Analysis Pipeline::analyse(const AnalysisRequest& request, Watch& watch) const {
@@ -123,7 +131,7 @@ Analysis Pipeline::analyse(const AnalysisRequest& request, Watch& watch) const {
     Analysis analysis{success_answer(bundle_, facts, result, spent() - result.waited), {}};
     if (request.details) {
       analysis.answer["details"] = answer_details(bundle_, hash_, facts, result, watch);
-      analysis.answer["details"]["precision"] = nn::precision_name(precision());
+      describe_precision(choice_, analysis.answer["details"]);
       analysis.answer["details"]["anomaly"] = describe_anomaly(result.scores, bundle_.anomaly);
     }
     return analysis;

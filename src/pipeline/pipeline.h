@@ -15,6 +15,7 @@
 #include "pipeline/analyser.h"
 #include "pipeline/anomaly_stage.h"
 #include "pipeline/bundle.h"
+#include "pipeline/precision_choice.h"
 #include "pipeline/slots.h"
 #include "study/study.h"
 
@@ -38,15 +39,15 @@ struct Observer {
 class Pipeline : public Analyser {
  public:
   /// Loads every model and checks that the fusion's features are all made by some detector.
-  /// `precision`: of all networks but the denoiser, which computes in float32. `load`: what
-  /// reads the studies. Throws Error{bad_model}: the file, what was expected, what was found.
-  Pipeline(Bundle bundle, std::shared_ptr<ThreadPool> pool,
-           nn::Precision precision = nn::Precision::f32, StudyLoader load = load_study);
+  /// `choice`: the precision of all networks but the denoiser, which computes in float32. `load`:
+  /// what reads the studies. Throws Error{bad_model}: the file, what was expected, what was found.
+  Pipeline(Bundle bundle, std::shared_ptr<ThreadPool> pool, PrecisionChoice choice = {},
+           StudyLoader load = load_study);
 
   const Bundle& bundle() const { return bundle_; }
   const std::string& hash() const { return hash_; }
   const Fusion& fusion() const { return *fusion_; }
-  nn::Precision precision() const { return engine_.precision(); }
+  const PrecisionChoice& choice() const { return choice_; }
 
   /// So many studies in the detectors at once, whoever calls; 0, as it is built: any number. The
   /// others are read and prepared, and wait. Call it before the first study.
@@ -57,15 +58,19 @@ class Pipeline : public Analyser {
   Result run(const AnalysisRequest& request, Watch& watch, StudyFacts& facts,
              const Observer& observer = {}) const;
 
+  /// The two halves of `run`: the volume that the networks see, and what is made of one. Several
+  /// pipelines of one bundle can share the first.
+  Tensor load_and_prepare(const AnalysisRequest& request, Watch& watch, StudyFacts& facts,
+                          const Observer& observer = {}) const;
+  Result detect(const Tensor& prepared, const AnalysisRequest& request, Watch& watch) const;
+
   /// The same as an answer; never throws for anything that is wrong with the study.
   Analysis analyse(const AnalysisRequest& request, Watch& watch) const override;
   AnalyserFacts facts() const override;
 
  private:
-  Tensor load_and_prepare(const AnalysisRequest& request, Watch& watch, StudyFacts& facts,
-                          const Observer& observer) const;
-
   Bundle bundle_;
+  PrecisionChoice choice_;
   std::string hash_;
   std::map<std::string, int64_t> operations_;  ///< of each network's stage, a study
   std::shared_ptr<ThreadPool> pool_;

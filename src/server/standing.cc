@@ -31,7 +31,11 @@ Standing standing_of(const Service& service) {
 
 Reply readiness(const Service& service) {
   const std::optional<Code> reason = unready_reason(service);
-  if (!reason) return json_reply(200, {{"ready", true}});
+  if (!reason) {
+    nlohmann::ordered_json body = {{"ready", true}};
+    body.update(service.jobs.facts().choice);
+    return json_reply(200, body);
+  }
   Reply reply = json_reply(503, {{"ready", false}, {"reason", info(*reason).name}});
   const auto seconds = retry_after(*reason, service.jobs).count();
   reply.headers.emplace_back("Retry-After", std::to_string(seconds));

@@ -133,7 +133,9 @@ def check_document(ctclip):
 def check_routes(url):
     assert check(requests.get(f"{url}/openapi.json", timeout=60)).json() == API
     assert check(requests.get(f"{url}/health", timeout=60)).status_code == 200
-    assert check(requests.get(f"{url}/ready", timeout=60)).json() == {"ready": True}
+    ready = check(requests.get(f"{url}/ready", timeout=60)).json()
+    assert ready["ready"] is True and ready["precision"] in ("f32", "bf16"), ready
+    assert ready["precision_reason"].startswith("auto: "), ready
     check(requests.get(f"{url}/", timeout=60))
     page = check(requests.get(f"{url}/", headers={"Accept": "text/html"}, timeout=60))
     assert "radiologist" in page.text

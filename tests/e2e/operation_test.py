@@ -195,7 +195,7 @@ def check_manager(ctclip, folder):
 
 def check_ready(ctclip):
     with serve(ctclip) as service:
-        assert requests.get(f"{service.url}/ready", timeout=TIMEOUT).json() == {"ready": True}
+        assert requests.get(f"{service.url}/ready", timeout=TIMEOUT).json()["ready"] is True
     service = serve(ctclip, "--disk-reserve", str(2**60))
     answer = requests.get(f"{service.address()}/ready", timeout=TIMEOUT)
     wait_for(lambda: requests.get(f"{service.url}/ready", timeout=TIMEOUT).json()["reason"] == "disk_full",

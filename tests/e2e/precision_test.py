@@ -53,13 +53,16 @@ def main():
         close(older, full)
     refused = predict(ctclip, "bf16", isa="AVX2")
     assert refused.returncode == 2 and "AVX512-BF16" in refused.stderr, refused.stderr
-    chosen = details(predict(ctclip, "auto"))
-    print(f"auto is {chosen['precision']} here")
-    default = details(predict(ctclip, None))
-    assert (default["precision"], default["features"]) == (chosen["precision"], chosen["features"]), "auto is the default"
-    if chosen["precision"] == "bf16":
-        assert chosen["features"] != full["features"], "nothing was rounded"
-        assert details(predict(ctclip, "bf16"))["features"] == chosen["features"]
+    # Nobody compared bf16 with f32 for this bundle; compare_test.py is about one for which somebody did.
+    for default in (details(predict(ctclip, "auto")), details(predict(ctclip, None))):
+        assert (default["precision"], default["features"]) == ("f32", full["features"]), "auto is f32 and the default"
+    rounded = predict(ctclip, "bf16")
+    if rounded.returncode != 0:
+        assert "AVX512-BF16" in rounded.stderr, rounded.stderr
+        print("this processor has no bf16")
+        return
+    assert details(rounded)["precision"] == "bf16"
+    assert details(rounded)["features"] != full["features"], "nothing was rounded"
 
 
 if __name__ == "__main__":

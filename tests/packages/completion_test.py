@@ -17,7 +17,7 @@ from help_text import commands, help_of, options, sub_commands
 
 # What is typed: what is offered, all of it. In each shell.
 OFFERS = {
-    "ctclip models ": {"check", "pack", "random"},
+    "ctclip models ": {"check", "compare", "pack", "random"},
     "ctclip models r": {"random"},
     "ctclip help ph": {"phantom"},
     "ctclip completion ": {"bash", "zsh", "fish"},
