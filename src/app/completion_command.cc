@@ -12,7 +12,7 @@ namespace ctclip::app {
 
 void add_completion(CLI::App& app, Action& action) {
   using Make = std::string (*)(const CLI::App&);
-  static const std::map<std::string, Make> kShells = {
+  static const std::map<std::string, Make> shells = {
       {"bash", bash_completion}, {"zsh", zsh_completion}, {"fish", fish_completion}};
   auto shell = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("completion", "Print the completion script of a shell");
@@ -20,7 +20,7 @@ void add_completion(CLI::App& app, Action& action) {
               {"bash", "zsh", "fish"});
   command->callback([shell, &app, &action] {
     action = [shell, &app] {
-      fmt::print("{}", kShells.at(*shell)(app));
+      fmt::print("{}", shells.at(*shell)(app));
       return 0;
     };
   });

@@ -43,8 +43,8 @@ KernelClass classify_kernel(std::span<const std::string> convolution_kernel,
                             const std::string& filter_type);
 
 /// Choice as in service.md "Study to volume" 3 and 4; never depends on the order of the files.
-/// `series_uid` overrides the choice (it must be a candidate); empty for none. With `study_uid` only
-/// series of that study are candidates.
+/// `series_uid` overrides the choice (it must be a candidate); empty for none. With `study_uid`
+/// only series of that study are candidates.
 ///
 /// An image of a series counts with Modality CT, a CT image storage class, no ImageType of a
 /// localizer or derived secondary image (series_rules.h), one sample per pixel, and position,
