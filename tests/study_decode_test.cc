@@ -206,8 +206,14 @@ TEST(Decode, PaddingIsNeverDenserThanAir) {
       .rows = 1, .columns = 4, .is_signed = 1, .padding = -1000, .padding_limit = -2000};
   EXPECT_THAT(decode_native(range, cells_16({-999, -1000, -2000, -2001})),
               ElementsAre(ElementsAre(-2023, -2024, -3024, -3025)));
-  const CtHeader raised = {.rows = 1, .columns = 2, .intercept = "0", .padding = 7};
-  EXPECT_THAT(decode_native(raised, cells_16({7, 8})), ElementsAre(ElementsAre(-1024, 8)));
+  const CtHeader raised = {.rows = 1, .columns = 2, .intercept = "0", .padding = 4000};
+  EXPECT_THAT(decode_native(raised, cells_16({4000, 8})), ElementsAre(ElementsAre(-1024, 8)));
+}
+
+TEST(Decode, PaddingThatIsTissueIsNone) {
+  const CtHeader water = {.rows = 1, .columns = 3, .is_signed = 1, .intercept = "0", .padding = 0};
+  EXPECT_THAT(decode_native(water, cells_16({0, -1024, 40})),
+              ElementsAre(ElementsAre(0, -1024, 40)));
 }
 
 TEST(Decode, PaddingMayLieOutsideTheStoredBits) {

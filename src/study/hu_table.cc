@@ -15,11 +15,20 @@ int32_t stored_value(uint32_t bits, const PixelCell& cell) {
   return static_cast<int32_t>(value) - (is_negative ? static_cast<int32_t>(mask) + 1 : 0);
 }
 
+double hu_of(int32_t stored, const Slice& slice) { return stored * slice.slope + slice.intercept; }
+
+/// What a scanner measures between air and the densest bone of a 12-bit scale. Some writers say
+/// that 0 is padding where 0 is water.
+bool is_tissue(double hu) { return hu > -1000 && hu <= 3071; }
+
 bool is_padding(uint32_t bits, int32_t stored, const Slice& slice) {
   if (!slice.padding) return false;
   const int32_t limit = slice.padding_limit.value_or(*slice.padding);
   const int32_t low = std::min(*slice.padding, limit), high = std::max(*slice.padding, limit);
-  return (stored >= low && stored <= high) || static_cast<uint16_t>(*slice.padding) == bits;
+  const bool in_range = stored >= low && stored <= high;
+  const bool same_bits = static_cast<uint16_t>(*slice.padding) == bits;
+  return (in_range && !is_tissue(hu_of(stored, slice))) ||
+         (same_bits && !is_tissue(hu_of(*slice.padding, slice)));
 }
 
 }  // namespace
@@ -38,7 +47,7 @@ void HuTable::prepare(const PixelCell& cell, const Slice& slice) {
   hu_.resize(kCells);
   for (uint32_t bits = 0; bits < kCells; ++bits) {
     const int32_t stored = stored_value(bits, cell);
-    const double hu = stored * slice.slope + slice.intercept;
+    const double hu = hu_of(stored, slice);
     hu_[bits] = static_cast<float>(is_padding(bits, stored, slice) ? std::min(hu, kPaddingHu) : hu);
   }
 }

@@ -13,7 +13,8 @@ namespace ctclip {
 /// float. Bits outside BitsStored are dropped, signed values are sign-extended. Padding (a stored
 /// value equal to PixelPaddingValue or between it and PixelPaddingRangeLimit, or a cell with just
 /// those 16 bits) was never measured: it becomes the lower of what the formula gives and -1024 HU,
-/// so that it is never denser than air. For one thread.
+/// so that it is never denser than air. A padding value that means -1000 to 3071 HU is disregarded:
+/// it is tissue. For one thread.
 class HuTable {
  public:
   void prepare(const PixelCell& cell, const Slice& slice);
