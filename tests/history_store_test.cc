@@ -87,6 +87,18 @@ TEST_F(StoreTest, AStudyGoesOneWayAndIsThereAfterwards) {
   EXPECT_THAT(store.unfinished(), IsEmpty());
 }
 
+TEST_F(StoreTest, GivesNoUidThatIsNone) {
+  Store store(file());
+  ASSERT_FALSE(store.accept(study("a"), {}));
+  ASSERT_TRUE(store.start("a"));
+  Outcome outcome = answer();
+  outcome.study_uid = "1.2";
+  outcome.series_uid = "SECRET^NAME";
+  ASSERT_TRUE(store.finish("a", outcome));
+  EXPECT_EQ(store.find("a", kAdmin)->study_uid, "1.2");
+  EXPECT_EQ(store.find("a", kAdmin)->series_uid, "");
+}
+
 TEST_F(StoreTest, TheFirstToEndAStudyWins) {
   Store store(file());
   store.accept(study("a"), {});

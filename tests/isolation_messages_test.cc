@@ -6,6 +6,8 @@
 #include <limits>
 #include <random>
 
+#include "isolation/conversation.h"
+
 namespace ctclip::isolation {
 namespace {
 
@@ -48,6 +50,16 @@ TEST(Messages, FactsComeBackBitForBit) {
   EXPECT_EQ(back.geometry->positions, facts.geometry->positions);
   EXPECT_EQ(back.lungs->litres, 4.5);
   EXPECT_EQ(back.contents.hidden, 7);
+}
+
+TEST(Messages, KeepNoUidThatIsNone) {
+  StudyFacts facts = full_facts();
+  facts.series_uid = facts.choice.series.at(0).study_uid = "SECRET^NAME";
+  const StudyFacts kept = with_uids_only(facts);
+  EXPECT_EQ(kept.study_uid, "1.2");
+  EXPECT_EQ(kept.series_uid, "");
+  EXPECT_EQ(kept.choice.series.at(0).study_uid, "");
+  EXPECT_EQ(kept.choice.series.at(0).series_uid, "1.2.3");
 }
 
 TEST(Messages, ARequestCarriesEveryLimit) {

@@ -15,6 +15,8 @@ namespace ctclip {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
 using testing::refusal;
 
 /// Everything that a parser hands out.
@@ -264,6 +266,18 @@ TEST(ParametersTest, ReadsTheQuery) {
   EXPECT_FALSE(Parameters::from_query("").details());
 }
 
+TEST(ParametersTest, QuotesNothingThatIsNoUid) {
+  for (const std::string name : {"series_uid", "study_uid"}) {
+    try {
+      Parameters::from_query(name + "=SECRET.NAME");
+      ADD_FAILURE() << name;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Code::bad_parameter);
+      EXPECT_THAT(error.what(), Not(HasSubstr("SECRET")));
+    }
+  }
+}
+
 TEST(ParametersTest, RefusesWhatItDoesNotKnow) {
   for (const char* query :
        {"threshold=", "threshold=1.5", "threshold=-0.1", "threshold=nan", "threshold=0.5x",
@@ -272,6 +286,7 @@ TEST(ParametersTest, RefusesWhatItDoesNotKnow) {
         "series_uid=11111111112222222222333333333344444444445555555555666666666677777"}) {
     EXPECT_EQ(refusal([&] { Parameters::from_query(query); }), Code::bad_parameter) << query;
   }
+  EXPECT_EQ(refusal([] { Parameters::from_query("study_uid=1.2..3"); }), Code::bad_parameter);
   Parameters query = Parameters::from_query("threshold=0.5");
   query.merge(Parameters::from_query("threshold=0.5&details=1"));
   EXPECT_TRUE(query.details());

@@ -128,9 +128,12 @@ TEST(Scan, PassesOverWhatIsNoImageAndCountsIt) {
 
 TEST(Scan, NamesWhatMakesASliceInvalid) {
   EXPECT_EQ(defect_of(ordinary()), "");
-  EXPECT_EQ(defect_of(without(ordinary(), 0x0020, 0x000D)), "no StudyInstanceUID");
-  EXPECT_EQ(defect_of(without(ordinary(), 0x0020, 0x000E)), "no SeriesInstanceUID");
-  EXPECT_EQ(defect_of(without(ordinary(), 0x0008, 0x0018)), "no SOPInstanceUID");
+  EXPECT_EQ(defect_of(without(ordinary(), 0x0020, 0x000D)),
+            "no StudyInstanceUID, or none that is a UID");
+  EXPECT_EQ(defect_of(without(ordinary(), 0x0020, 0x000E)),
+            "no SeriesInstanceUID, or none that is a UID");
+  EXPECT_EQ(defect_of(without(ordinary(), 0x0008, 0x0018)),
+            "no SOPInstanceUID, or none that is a UID");
   EXPECT_EQ(defect_of(without(ordinary(), 0x0008, 0x0060)), "no Modality");
   EXPECT_EQ(defect_of(without(ordinary(), 0x0028, 0x0010)), "no Rows or no Columns");
   EXPECT_EQ(defect_of(without(ordinary(), 0x0028, 0x0011)), "no Rows or no Columns");
@@ -224,7 +227,7 @@ TEST(Scan, TimeForOneHeaderIsBounded) {
 
 TEST(Scan, ADataSetMayBeginWithItsPixels) {
   EXPECT_EQ(defect_of(DicomBuilder().raw(0x7FE0, 0x0010, "OW", "xx").bytes()),
-            "no StudyInstanceUID");
+            "no StudyInstanceUID, or none that is a UID");
 }
 
 TEST(Scan, SaysNothingOnTheConsole) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <random>
 
+#include "study/slice_header.h"
 #include "study_slices.h"
 
 namespace ctclip {
@@ -233,6 +234,11 @@ INSTANTIATE_TEST_SUITE_P(
                   [](Slice& s) {
                     s.image_type = {"DERIVED", "SECONDARY", "REFORMATTED"};
                   }},
+        BadSeries{"NoStudyUid", Code::missing_uid, "no StudyInstanceUID",
+                  [](Slice& s) {
+                    s.study_uid.clear();
+                    s.defect = missing_uid(s);
+                  }},
         BadSeries{"Mip", Code::no_axial_series, "derived secondary",
                   [](Slice& s) {
                     s.image_type = {"DERIVED", "PRIMARY", "AXIAL", "MIP"};
@@ -323,6 +329,12 @@ TEST(ChooseSeries, RefusesForTheSeriesThatCameClosest) {
   Contents contents = changed(make_series(40, 2, "7"), [](Slice& s) { s.modality = "MR"; });
   append(contents, make_series(12, 2, "8"));
   EXPECT_EQ(refusal_of(contents).code(), Code::too_few_slices);
+  // Colour images have a defect as well, but are no CT series that came close.
+  append(contents, changed(make_series(300, 2, "6"), [](Slice& s) {
+           s.samples_per_pixel = 3;
+           s.defect = "3 samples per pixel: a colour image";
+         }));
+  EXPECT_THAT(refusal_of(contents).what(), HasSubstr("12 valid slices"));
 }
 
 TEST(ChooseSeries, WarnsOfOtherStudiesAndOfAnotherBodyPart) {

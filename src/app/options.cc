@@ -8,6 +8,7 @@
 #include "app/values.h"
 #include "base/error.h"
 #include "base/terminal.h"
+#include "base/uid.h"
 #include "isolation/isolated_loader.h"
 #include "pipeline/bundle.h"
 #include "pipeline/pipeline.h"
@@ -30,6 +31,16 @@ fs::path folder_of_executable() {
 bool is_bundle(const fs::path& folder) {
   std::error_code ignored;
   return fs::exists(folder / "bundle.json", ignored);
+}
+
+/// What is no UID is not quoted: it may be somebody's name.
+CLI::Validator is_uid() {
+  return CLI::Validator(
+      [](std::string& text) {
+        text = uid_of(text);
+        return std::string(text.empty() ? "expected a UID of 1 to 64 digits and dots" : "");
+      },
+      "");
 }
 
 }  // namespace
@@ -104,11 +115,13 @@ void add_study_options(CLI::App& command, StudyOptions& options) {
   command
       .add_option("--series", options.series_uid,
                   "SeriesInstanceUID of the series to answer, instead of the chosen one")
-      ->type_name("UID");
+      ->type_name("UID")
+      ->check(is_uid());
   command
       .add_option("--study", options.study_uid,
                   "StudyInstanceUID to answer if the archive or folder holds several studies")
-      ->type_name("UID");
+      ->type_name("UID")
+      ->check(is_uid());
   command.add_flag("--any-anatomy", options.any_anatomy,
                    "Skip the check for lungs; the answer says so");
 }

@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "base/error.h"
+#include "base/uid.h"
 #include "study/series.h"
 
 namespace ctclip::batch {
@@ -16,7 +17,7 @@ using nlohmann::ordered_json;
 
 constexpr std::size_t kLongestText = 2000;  // of what a service says; ours says a sentence
 
-constexpr std::size_t kMostWarnings = 100, kLongestUid = 64;
+constexpr std::size_t kMostWarnings = 100;
 
 std::string shortened(std::string text) {
   if (text.size() <= kLongestText) return text;
@@ -106,11 +107,6 @@ std::vector<std::pair<std::string, double>> values_in(const ordered_json& object
   return values;
 }
 
-bool is_uid(const std::string& text) {
-  const auto may_stand = [](char c) { return c == '.' || (c >= '0' && c <= '9'); };
-  return !text.empty() && text.size() <= kLongestUid && std::ranges::all_of(text, may_stand);
-}
-
 /// Warnings, and what else is in the archive. What cannot be asked for by its UID stays a warning.
 void add_study(const ordered_json& study, Row& row) {
   row.warnings = texts_in(study, "warnings", kMostWarnings);
@@ -121,7 +117,8 @@ void add_study(const ordered_json& study, Row& row) {
   row.other_studies = other_studies(of_series, row.study_uid);
   const auto erased = std::erase(row.warnings, other_studies_warning(row.other_studies));
   const auto nameless =
-      std::stable_partition(row.other_studies.begin(), row.other_studies.end(), is_uid);
+      std::stable_partition(row.other_studies.begin(), row.other_studies.end(),
+                            [](const std::string& text) { return !uid_of(text).empty(); });
   const std::string rest = other_studies_warning({nameless, row.other_studies.end()});
   if (erased > 0 && !rest.empty()) row.warnings.push_back(rest);
   row.other_studies.erase(nameless, row.other_studies.end());
@@ -158,10 +155,10 @@ bool is_whole(const Row& row) {
 
 Row make_row(const ordered_json& answer, const std::string& asked_for) {
   Row row;
-  row.study_uid = text_in(answer, "study_uid");
+  row.study_uid = uid_of(text_in(answer, "study_uid"));
   const bool misses = !asked_for.empty() && row.study_uid != asked_for;
   if (misses) row.study_uid = asked_for;
-  row.series_uid = text_in(answer, "series_uid");
+  row.series_uid = uid_of(text_in(answer, "series_uid"));
   row.time_of_processing = number_in(answer, "time_of_processing");
   row.bundle = text_in(answer, "bundle");
   row.warnings = texts_in(answer, "warnings", kMostWarnings);
@@ -218,8 +215,8 @@ Row row_of(const ordered_json& json) {
     row.bundle = json.at("bundle");
     row.error_code = json.at("error_code");
     row.path_to_study = columns.at("path_to_study");
-    row.study_uid = columns.at("study_uid");
-    row.series_uid = columns.at("series_uid");
+    row.study_uid = uid_of(columns.at("study_uid").get<std::string>());
+    row.series_uid = uid_of(columns.at("series_uid").get<std::string>());
     row.probability_of_pathology = number_in(columns, "probability_of_pathology");
     row.pathology = verdict_in(columns);
     row.success = columns.at("processing_status") == "Success";

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/uid.h"
+
 namespace ctclip::history {
 namespace {
 
@@ -56,6 +58,9 @@ Study read_study(SQLite::Statement& row) {
         &study.seconds, &study.answer, &study.error_code, &study.error}) {
     *field = text();
   }
+  // What an earlier version stored may be no UID.
+  study.study_uid = uid_of(study.study_uid);
+  study.series_uid = uid_of(study.series_uid);
   return study;
 }
 

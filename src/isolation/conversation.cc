@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/uid.h"
 
 namespace ctclip::isolation {
 namespace {
@@ -57,6 +58,16 @@ void refuse_nonsense(const char* what) {
   log().warn("the process that read a study answered with {}", what);
   throw Error(Code::read_crashed,
               "The process that read the study answered with what makes no sense, and was ended.");
+}
+
+StudyFacts with_uids_only(StudyFacts facts) {
+  facts.study_uid = uid_of(facts.study_uid);
+  facts.series_uid = uid_of(facts.series_uid);
+  for (Series& series : facts.choice.series) {
+    series.study_uid = uid_of(series.study_uid);
+    series.series_uid = uid_of(series.series_uid);
+  }
+  return facts;
 }
 
 Conversation::Conversation(const std::filesystem::path& program, int input, int volume,
@@ -141,7 +152,7 @@ void Conversation::refuse(const Frame& frame, StudyFacts* facts) {
   if (frame.kind != Kind::refusal) throw Malformed("a frame out of turn");
   auto refusal = unpack<Refusal>(frame.payload);
   if (!is_readers(info(refusal.code).fault)) throw Malformed("a refusal that is not its own");
-  if (facts != nullptr) *facts = std::move(refusal.facts);
+  if (facts != nullptr) *facts = with_uids_only(std::move(refusal.facts));
   throw Error(refusal.code, refusal.message);
 }
 

@@ -14,6 +14,9 @@ namespace ctclip::isolation {
 /// Logs `what` and throws Error{read_crashed}.
 [[noreturn]] void refuse_nonsense(const char* what);
 
+/// What is no UID (base/uid.h) is taken out, whoever wrote it: these are stored and answered.
+StudyFacts with_uids_only(StudyFacts facts);
+
 /// The service's side of one reader's life: starts it, gives it its request, follows its stages,
 /// and judges its end. For one thread.
 class Conversation {

@@ -112,7 +112,7 @@ Volume IsolatedLoader::operator()(const std::filesystem::path& input, const Stud
   }
   Answer answer = conversation.follow(watch, facts);
   Volume volume = take(memory.get(), answer, options.limits, pool);
-  facts = std::move(answer.facts);
+  facts = with_uids_only(std::move(answer.facts));
   return volume;
 }
 

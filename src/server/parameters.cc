@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/split.h"
+#include "base/uid.h"
 #include "server/text.h"
 
 namespace ctclip {
@@ -29,15 +30,13 @@ double read_probability(const std::string& name, const std::string& value) {
   return number;
 }
 
-/// Digits and dots by the standard; anonymised data sets have letters, hyphens and underscores too.
+/// What is no UID is not quoted: it may be somebody's name.
 std::string read_uid(const std::string& name, const std::string& value) {
-  const auto allowed = [](char c) {
-    return is_alphanumeric(c) || c == '.' || c == '-' || c == '_';
-  };
-  if (value.empty() || value.size() > 64 || !std::all_of(value.begin(), value.end(), allowed)) {
-    refuse_parameter(name, "a UID of 1 to 64 characters", value);
-  }
-  return value;
+  std::string uid = uid_of(value);
+  if (!uid.empty()) return uid;
+  throw Error(Code::bad_parameter, "Parameter '" + name +
+                                       "': expected a UID of 1 to 64 digits and dots, found "
+                                       "something else.");
 }
 
 int hex_digit(char c) {

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/uid.h"
 #include "pipeline/answer.h"
 
 namespace ctclip {
@@ -53,8 +54,8 @@ history::Outcome outcome_of(const Analysis& analysis, const Job& job, const Anal
   history::Outcome outcome;
   outcome.state = state_of(analysis);
   outcome.stage = job.progress.get().stage;
-  outcome.study_uid = text_field(analysis.answer, "study_uid");
-  outcome.series_uid = text_field(analysis.answer, "series_uid");
+  outcome.study_uid = uid_of(text_field(analysis.answer, "study_uid"));
+  outcome.series_uid = uid_of(text_field(analysis.answer, "series_uid"));
   outcome.bundle = facts.sha256;
   outcome.precision = facts.precision;
   outcome.version = CTCLIP_VERSION;

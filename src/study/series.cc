@@ -111,9 +111,13 @@ Error nothing_found(const Contents& contents) {
 /// How far a series got on its way to a candidate: the refusal of the one that got furthest says
 /// most.
 std::size_t progress(Code code) {
-  constexpr std::array kOrder = {Code::not_ct,          Code::no_axial_series,
-                                 Code::too_few_slices,  Code::missing_geometry,
-                                 Code::image_too_large, Code::inconsistent_geometry,
+  constexpr std::array kOrder = {Code::not_ct,
+                                 Code::no_axial_series,
+                                 Code::missing_uid,
+                                 Code::too_few_slices,
+                                 Code::missing_geometry,
+                                 Code::image_too_large,
+                                 Code::inconsistent_geometry,
                                  Code::too_many_slices};
   const auto found = std::find(kOrder.begin(), kOrder.end(), code);
   return static_cast<std::size_t>(found - kOrder.begin());
@@ -122,7 +126,7 @@ std::size_t progress(Code code) {
 Error refusal(const Contents& contents, const std::vector<Series>& series) {
   if (series.empty()) return nothing_found(contents);
   const auto key = [](const Series& s) {
-    return std::make_pair(progress(*s.refusal), s.invalid + static_cast<int64_t>(s.slices.size()));
+    return std::make_tuple(progress(*s.refusal), s.slices.size(), s.invalid);
   };
   // The first of equals, and `series` is in an order that depends on nothing but the series.
   const auto& best =

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <string_view>
 
+#include "study/slice_header.h"
 #include "study/vec3.h"
 
 namespace ctclip {
@@ -70,8 +71,9 @@ bool is_position(const Vec3& mm) {
 }
 
 std::optional<Omission> judge_kind(const Slice& slice) {
-  if (!slice.defect.empty()) return Omission{Code::too_few_slices, slice.defect};
-  if (slice.modality != "CT") {
+  if (slice.samples_per_pixel > 1) return Omission{Code::no_axial_series, "a colour image"};
+  const bool says_modality = slice.defect.empty() || !slice.modality.empty();
+  if (says_modality && slice.modality != "CT") {
     return Omission{Code::not_ct, "the modality is " + printable(slice.modality) + ", not CT"};
   }
   if (!slice.sop_class_uid.empty() &&
@@ -83,8 +85,9 @@ std::optional<Omission> judge_kind(const Slice& slice) {
     return Omission{Code::no_axial_series,
                     "a derived secondary image (projection, screen capture or report)"};
   }
-  if (slice.samples_per_pixel != 1) return Omission{Code::no_axial_series, "a colour image"};
-  return std::nullopt;
+  if (slice.defect.empty()) return std::nullopt;
+  const bool lacks_uid = slice.defect == missing_uid(slice);
+  return Omission{lacks_uid ? Code::missing_uid : Code::too_few_slices, slice.defect};
 }
 
 std::optional<Omission> judge_geometry(const Slice& slice, const Limits& limits) {

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <utility>
 
+#include "base/uid.h"
 #include "study/attributes.h"
 
 namespace ctclip {
@@ -73,10 +74,10 @@ int32_t short_or_zero(const Attributes& attributes, const DcmTagKey& tag) {
 }
 
 void read_identity(const Attributes& attributes, Slice& slice) {
-  slice.study_uid = attributes.text(DCM_StudyInstanceUID);
-  slice.series_uid = attributes.text(DCM_SeriesInstanceUID);
-  slice.sop_uid = attributes.text(DCM_SOPInstanceUID);
-  slice.sop_class_uid = attributes.text(DCM_SOPClassUID);
+  slice.study_uid = uid_of(attributes.text(DCM_StudyInstanceUID));
+  slice.series_uid = uid_of(attributes.text(DCM_SeriesInstanceUID));
+  slice.sop_uid = uid_of(attributes.text(DCM_SOPInstanceUID));
+  slice.sop_class_uid = uid_of(attributes.text(DCM_SOPClassUID));
   slice.modality = attributes.text(DCM_Modality);
   slice.image_type = attributes.texts(DCM_FrameType);
   if (slice.image_type.empty()) slice.image_type = attributes.texts(DCM_ImageType);
@@ -144,11 +145,9 @@ std::string pixel_format_defect(const Slice& slice) {
 }
 
 std::string identity_defect(const Slice& slice) {
-  if (slice.study_uid.empty()) return "no StudyInstanceUID";
-  if (slice.series_uid.empty()) return "no SeriesInstanceUID";
-  if (slice.sop_uid.empty()) return "no SOPInstanceUID";
-  if (slice.modality.empty()) return "no Modality";
-  return {};
+  std::string missing = missing_uid(slice);
+  if (missing.empty() && slice.modality.empty()) missing = "no Modality";
+  return missing;
 }
 
 Slice read_slice(const DicomReader& reader, const Attributes& attributes, std::size_t file) {
@@ -187,6 +186,13 @@ std::string frames_defect(double claimed, std::size_t described, const Limits& l
 }
 
 }  // namespace
+
+std::string missing_uid(const Slice& slice) {
+  if (slice.study_uid.empty()) return "no StudyInstanceUID, or none that is a UID";
+  if (slice.series_uid.empty()) return "no SeriesInstanceUID, or none that is a UID";
+  if (slice.sop_uid.empty()) return "no SOPInstanceUID, or none that is a UID";
+  return {};
+}
 
 std::vector<Slice> read_slices(const DicomReader& reader, std::size_t file, const Limits& limits) {
   DcmItem& dataset = reader.dataset();

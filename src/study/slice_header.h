@@ -14,4 +14,8 @@ namespace ctclip {
 /// gives one Slice with a defect.
 std::vector<Slice> read_slices(const DicomReader& reader, std::size_t file, const Limits& limits);
 
+/// Which of the study's, the series' and its own UID an image lacks, "no SeriesInstanceUID, ..."; a
+/// text that is no UID (base/uid.h) is none. Empty where it has all three.
+std::string missing_uid(const Slice& slice);
+
 }  // namespace ctclip

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "base/uid.h"
 #include "study/attributes.h"
 #include "study/dicom_reader.h"
 #include "study/folder_source.h"
@@ -19,7 +20,7 @@ std::optional<std::string> study_uid_of(const std::filesystem::path& file, const
     const std::unique_ptr<ByteStream> stream = source->open(0);
     const DicomReader reader(*stream, limits.header_bytes);
     if (!reader.is_dicom() || reader.is_dicomdir()) return std::nullopt;
-    return Attributes({&reader.dataset()}).text(DCM_StudyInstanceUID);
+    return uid_of(Attributes({&reader.dataset()}).text(DCM_StudyInstanceUID));
   } catch (const Error&) {
     return "";
   }

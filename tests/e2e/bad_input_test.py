@@ -76,6 +76,15 @@ def uneven_rows():
     return changed(b"\x28\x00\x10\x00US\x02\x00\x40\x00", b"\x28\x00\x10\x00US\x02\x00\xff\xff")
 
 
+def named_by_patient():
+    """Every StudyInstanceUID is a name."""
+    def renamed(data):
+        at = data.index(b"\x20\x00\x0d\x00UI")
+        end = at + 8 + int.from_bytes(data[at + 6:at + 8], "little")
+        return data[:at + 6] + b"\x0c\x00Golden^Chest" + data[end:]
+    return packed({name: renamed(data) for name, data in slices().items()})
+
+
 def cases(folder):
     """name, bytes of the upload, status, error_code."""
     good = (STUDIES / "s01_base.zip").read_bytes()
@@ -94,6 +103,7 @@ def cases(folder):
     yield "sagittal", (STUDIES / "s16_sagittal.zip").read_bytes(), 422, "no_axial_series"
     yield "tilted", (STUDIES / "s12_gantry_tilt.zip").read_bytes(), 422, "gantry_tilt"
     yield "no lungs", good, 422, "no_lungs"
+    yield "a name for a UID", named_by_patient(), 422, "missing_uid"
     cut = packed({name: data[:-500] for name, data in one.items()})
     yield "truncated pixels", cut, 422, "undecodable_pixels"
     yield "absurd rows", uneven_rows(), None, None
@@ -128,6 +138,9 @@ def check_cases(service, folder):
             check_failure(name, answer, status, code)
         assert requests.get(f"{service.url}/health", timeout=10).json() == {"status": "healthy"}
         print(f"{name}: {answer.status_code} {answer.json()['error_code']}")
+    good = (STUDIES / "s01_base.zip").read_bytes()
+    for parameter in ("series_uid", "study_uid"):
+        check_failure(parameter, predict(service.url, good, **{parameter: "Golden^Chest"}), 400, "bad_parameter")
 
 
 def check_harmless_name(service, folder):
