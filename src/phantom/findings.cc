@@ -100,6 +100,7 @@ const FindingKind& finding_kind(std::string_view name) { return recipe(name).kin
 const Recipe& recipe(std::string_view name) {
   const auto& all = recipes();
   std::vector<std::string> names;
+  names.reserve(all.size());
   for (const Recipe& r : all) names.emplace_back(r.kind.name);
   if (const auto known = find_name(name, names)) {
     return *std::ranges::find_if(all, [&](const Recipe& r) { return r.kind.name == *known; });
