@@ -21,7 +21,7 @@ from service import real_study  # noqa: E402
 FIELDS = ["study_uid", "series_uid", "probability_of_pathology", "pathology",
           "most_dangerous_pathology_type", "processing_status", "time_of_processing"]
 MODELS = ROOT / "tests/data/tiny"  # stands for the reader's models
-LARGEST = 12 * 1000 * 1000  # bytes of the package; the demo models alone, compressed, are 9.4 million
+LARGEST = 12_500_000  # bytes of the package; the demo models alone, compressed, are 9.4 million
 MOST_PACKAGES = 43  # that come with it on a minimal Debian; curl brings 15 of them, DCMTK 14
 EXPOSURE = 2  # at most, of 10, as systemd-analyze judges the unit
 
